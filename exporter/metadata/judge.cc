@@ -1,0 +1,93 @@
+#include "metadata/judge.h"
+
+#include <algorithm>
+
+namespace aliyun_ecs {
+namespace {
+
+constexpr auto kNoticeOutlivesItsTime = std::chrono::minutes(10);
+constexpr int kIntervalsOfTrust = 3;
+
+}  // namespace
+
+std::string_view Name(SpotState state) {
+  constexpr std::string_view kNames[] = {"none", "scheduled", "unknown"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
+  const Reading* const reading = snapshot.Find(kSpotTerminationTime);
+  if (reading == nullptr || !reading->answer) return {};
+  if (const auto* const termination = reading->Get<SystemTime>()) {
+    if (now.system >= *termination + kNoticeOutlivesItsTime) return {};
+    return {SpotState::kScheduled, *termination, snapshot.spot.first_seen};
+  }
+  const Duration age = now.steady - reading->answer->at.steady;
+  const bool young = age < kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kSpot);
+  const bool malformed = reading->failure && reading->failure->code == ErrorCode::kMalformed;
+  return {young && !malformed ? SpotState::kNone : SpotState::kUnknown, {}, {}};
+}
+
+std::optional<ReadingState> JudgeRow(const Snapshot& snapshot, ItemId item) {
+  if (snapshot.Excludes(item)) return std::nullopt;
+  std::array<bool, kReadingStates.size()> seen{};
+  const auto first = snapshot.readings.lower_bound(ItemInstance{item, {}});
+  for (auto it = first; it != snapshot.readings.end() && it->first.item == item; ++it) {
+    seen[static_cast<std::size_t>(it->second.State())] = true;
+  }
+  const bool none = first == snapshot.readings.end() || first->first.item != item;
+  if (const auto directory = DirectoryOf(item); directory && none) {
+    // No entry to read it for: the listing's own state, but a listing without entries is no value.
+    const auto& listing = snapshot.Listing(*directory);
+    const auto state = listing ? listing->State() : ReadingState::kUnread;
+    return state == ReadingState::kPresent ? ReadingState::kAbsent : state;
+  }
+  for (const auto state : {ReadingState::kFailing, ReadingState::kUnread, ReadingState::kPresent,
+                           ReadingState::kAbsent}) {
+    if (seen[static_cast<std::size_t>(state)]) return state;
+  }
+  return ReadingState::kUnread;
+}
+
+std::optional<SystemTime> OldestAnswer(const Snapshot& snapshot, RefreshClass refresh) {
+  std::optional<SystemTime> oldest;
+  bool something_to_read = false;
+  const auto consider = [&](const Reading& reading) {
+    something_to_read = true;
+    if (!reading.answer) return;
+    oldest = std::min(oldest.value_or(reading.answer->at.system), reading.answer->at.system);
+  };
+  if (refresh == RefreshClass::kListing) {
+    for (const auto& listing : snapshot.listings) {
+      if (listing) consider(*listing);
+    }
+  } else {
+    for (const auto& [key, reading] : snapshot.readings) {
+      if (Row(key.item).refresh == refresh) consider(reading);
+    }
+  }
+  if (!something_to_read) return std::nullopt;
+  return oldest.value_or(SystemTime());
+}
+
+std::optional<bool> RoleAttached(const Snapshot& snapshot) {
+  const auto& listing = snapshot.Listing(Directory::kRoles);
+  if (!listing || !listing->answer) return std::nullopt;
+  const auto* const roles = listing->Get<std::vector<std::string>>();
+  return roles != nullptr && !roles->empty();
+}
+
+bool AnswersScalarsSpotAndRole(const Snapshot& snapshot) {
+  const auto& roles = snapshot.Listing(Directory::kRoles);
+  if (roles && !roles->answer) return false;
+  return std::all_of(snapshot.readings.begin(), snapshot.readings.end(), [](const auto& entry) {
+    const auto& [key, reading] = entry;
+    if (DirectoryOf(key.item)) return true;
+    if (Row(key.item).presence == Presence::kAlways || key.item == kSpotTerminationTime) {
+      return reading.answer.has_value();
+    }
+    return reading.State() != ReadingState::kUnread;
+  });
+}
+
+}  // namespace aliyun_ecs

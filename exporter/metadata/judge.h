@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+
+#include "metadata/snapshot.h"
+
+// What a snapshot means. Pure functions; the page, the plugin and the notifier all ask here, so
+// that they cannot disagree.
+
+namespace aliyun_ecs {
+
+enum class SpotState : std::uint8_t { kNone, kScheduled, kUnknown };
+inline constexpr std::array kSpotStates{SpotState::kNone, SpotState::kScheduled,
+                                        SpotState::kUnknown};
+[[nodiscard]] std::string_view Name(SpotState state);
+
+struct SpotVerdict {
+  SpotState state = SpotState::kUnknown;
+  std::optional<SystemTime> termination;  // set exactly when scheduled
+  std::optional<SystemTime> first_seen;   // set exactly when scheduled
+};
+
+// Whether the instance will be taken away.
+//  scheduled  the last good answer gave a time, and that is less than ten minutes past: losing the
+//             service must not end an alarm
+//  none       the last good answer said that there is no notice, it is younger than three spot
+//             intervals, and nothing malformed has come since
+//  unknown    otherwise
+[[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
+
+// One state for a row of the catalog from the readings of all its instances: failing if one is,
+// else unread if one is, else present if one is, else absent. nullopt for an excluded row.
+[[nodiscard]] std::optional<ReadingState> JudgeRow(const Snapshot& snapshot, ItemId item);
+
+// When the oldest answer shown of a refresh class was asked for; the beginning of 1970 when none
+// was got yet; nullopt when there is nothing to read in this class (no role is attached).
+[[nodiscard]] std::optional<SystemTime> OldestAnswer(const Snapshot& snapshot,
+                                                     RefreshClass refresh);
+
+// Whether a RAM role is attached; nullopt while its listing was never answered or is not read.
+[[nodiscard]] std::optional<bool> RoleAttached(const Snapshot& snapshot);
+
+// Whether this snapshot answers what people ask first: every scalar was answered, or, where an
+// instance need not have it, at least tried; so were spot notice and role listing.
+[[nodiscard]] bool AnswersScalarsSpotAndRole(const Snapshot& snapshot);
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,163 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/token_bucket.h"
+#include "metadata/catalog.h"
+#include "metadata/value.h"
+
+namespace aliyun_ecs {
+
+// One moment on both time lines.
+struct Instant {
+  SteadyTime steady;
+  SystemTime system;
+};
+[[nodiscard]] inline Instant Now(const Clock& clock) { return {clock.Steady(), clock.System()}; }
+
+// What the service said when it last said something: a value, or nullopt for "there is none".
+struct Answer {
+  std::optional<Value> value;
+  Instant at;  // when the request was sent, so that an age is never understated
+};
+
+enum class ReadingState : std::uint8_t { kPresent, kAbsent, kFailing, kUnread };
+inline constexpr std::array kReadingStates{ReadingState::kPresent, ReadingState::kAbsent,
+                                           ReadingState::kFailing, ReadingState::kUnread};
+[[nodiscard]] std::string_view Name(ReadingState state);
+
+// One answer about one item at one time. A failure leaves the last good answer where it is: its
+// age tells how far it can be trusted.
+struct Reading {
+  std::optional<Answer> answer;
+  std::optional<Error> failure;  // of the newest attempt; nullopt when it was answered
+
+  [[nodiscard]] ReadingState State() const;
+
+  // The value of the last good answer; nullptr when it said "none" or there was no answer.
+  [[nodiscard]] const Value* value() const {
+    return answer && answer->value ? &*answer->value : nullptr;
+  }
+  template <typename T>
+  [[nodiscard]] const T* Get() const {
+    const Value* const any = value();
+    return any == nullptr ? nullptr : std::get_if<T>(any);
+  }
+};
+
+// An item and, where its path has a placeholder, what stands there: a MAC address, a disk, a key
+// pair, a role.
+struct ItemInstance {
+  ItemId item;
+  std::string index;  // empty for a scalar
+
+  friend auto operator<=>(const ItemInstance&, const ItemInstance&) = default;
+};
+
+// The notice that stands, and what was counted. A notice is a termination time; hearing nothing
+// of it (401, throttling, time-out) neither ends nor repeats it.
+struct SpotHistory {
+  std::optional<SystemTime> termination;  // of the notice that stands
+  std::optional<SystemTime> first_seen;   // set together with `termination`
+  std::uint64_t notices = 0;
+  std::uint64_t moved = 0;
+  std::uint64_t withdrawn = 0;
+};
+
+// How a request to the metadata service ended; the children of
+// aliyun_ecs_metadata_requests_total.
+enum class RequestCode : std::uint8_t {
+  k200,
+  k400,
+  k401,
+  k403,
+  k404,
+  k405,
+  k429,
+  k503,
+  kOther,
+  kTimeout,
+  kUnreachable,
+  kMalformed,
+};
+inline constexpr std::array<std::string_view, 12> kRequestCodeNames{
+    "200", "400", "401",   "403",     "404",         "405",
+    "429", "503", "other", "timeout", "unreachable", "malformed"};
+
+// Upper bounds of the duration histogram, in seconds. The last bucket, +Inf, is not listed.
+inline constexpr std::array kDurationBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                            0.1,   0.25,   0.5,   1.0,  2.5};
+
+// What the poller did, as counters since the start of the process.
+struct PollStatistics {
+  std::array<std::uint64_t, kRequestCodeNames.size()> requests{};
+  std::array<std::uint64_t, kDurationBounds.size() + 1> durations{};  // not cumulative
+  double duration_seconds = 0;
+  std::uint64_t throttled = 0;
+  std::uint64_t token_renewals = 0;
+
+  void Count(RequestCode code, Duration duration);
+};
+
+// Everything known at one moment: all readings, and how they were come by. Immutable once it is
+// in the SnapshotStore; pages, JSON and verdicts are pure functions of it and of the time.
+struct Snapshot {
+  // Items that are not read at all, by ItemId (--metadata.exclude).
+  std::bitset<kItems.size()> excluded;
+
+  // Every item instance that is to be read. Items of a directory come and go with its entries.
+  std::map<ItemInstance, Reading> readings;
+
+  // In the order of enum Directory; a value is the list of entries, "none" is a 404. nullopt for a
+  // directory that is not read because all that hangs on it is excluded; the roles always are.
+  std::array<std::optional<Reading>, kDirectories.size()> listings;
+
+  SpotHistory spot;
+  std::map<std::string, std::uint64_t> rotations;  // by role, of those attached
+
+  bool hardened = true;
+  std::optional<SystemTime> token_expiration;  // of the session token in use
+  std::optional<bool> up;  // the newest exchange was an answer; nullopt: none yet
+  bool ready = false;      // scalars, spot and role are known, or were once
+  std::array<Duration, kRefreshClasses.size()> refresh_intervals{};  // by RefreshClass
+  SteadyTime paused_until;                 // throttling; past when not paused
+  TokenBucket budget{1, 1, SteadyTime()};  // as it is after the newest request
+  PollStatistics statistics;
+
+  [[nodiscard]] bool Excludes(ItemId item) const {
+    return excluded[static_cast<std::size_t>(item)];
+  }
+  [[nodiscard]] const Reading* Find(ItemId item, std::string_view index = {}) const;
+  [[nodiscard]] const std::optional<Reading>& Listing(Directory directory) const {
+    return listings[static_cast<std::size_t>(directory)];
+  }
+  [[nodiscard]] Duration RefreshInterval(RefreshClass refresh) const {
+    return refresh_intervals[static_cast<std::size_t>(refresh)];
+  }
+};
+
+// The one object that the poller's thread and the web server's threads share. A mutex around a
+// shared_ptr: g++ 12's atomic<shared_ptr> races under ThreadSanitizer. Never empty.
+class SnapshotStore {
+ public:
+  SnapshotStore() : current_(std::make_shared<const Snapshot>()) {}
+
+  void Publish(Snapshot snapshot);
+  [[nodiscard]] std::shared_ptr<const Snapshot> Current() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Snapshot> current_;
+};
+
+}  // namespace aliyun_ecs

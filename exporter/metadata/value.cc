@@ -1,0 +1,245 @@
+#include "metadata/value.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace aliyun_ecs {
+namespace {
+
+static_assert(!std::is_constructible_v<Value, Secret>);
+
+tl::unexpected<Error> Malformed(std::string_view what) {
+  return Fail(ErrorCode::kMalformed, "the answer is not " + std::string(what));
+}
+
+// One line that may become a label. No instance, image or address name begins with '<'; every
+// error page does.
+bool IsLabel(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxTextBytes && text.front() != '<' &&
+         IsPrintableUtf8(text);
+}
+
+// A word of a list: a label without blanks (addresses, host names, URLs).
+bool IsWord(std::string_view text) {
+  return IsLabel(text) && text.find(' ') == std::string_view::npos;
+}
+
+Result<std::vector<std::string>> ParseJsonArray(std::string_view body) {
+  const auto array = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!array.is_array()) return Malformed("a list");
+  std::vector<std::string> words;
+  for (const auto& element : array) {
+    if (!element.is_string()) return Malformed("a list of words");
+    words.push_back(element.get<std::string>());
+  }
+  return words;
+}
+
+// The service prints lists in four ways: ["a","b"], [a,b], and lines ended by LF or by CR LF.
+Result<std::vector<std::string>> ParseList(std::string_view body) {
+  std::vector<std::string> words;
+  if (body.front() == '[') {
+    if (body.back() != ']') return Malformed("a complete list");
+    const auto inside = Trim(body.substr(1, body.size() - 2));
+    if (inside.empty()) return words;
+    if (inside.front() == '"') {
+      auto array = ParseJsonArray(body);
+      if (!array) return array;
+      words = *std::move(array);
+    } else {
+      for (const auto word : Split(inside, ',')) words.emplace_back(Trim(word));
+    }
+  } else {
+    for (const auto line : Split(body, '\n')) {
+      if (const auto word = Trim(line); !word.empty()) words.emplace_back(word);
+    }
+  }
+  if (words.size() > kMaxListEntries) return Malformed("a list of reasonable length");
+  if (!std::all_of(words.begin(), words.end(), IsWord)) return Malformed("a list of words");
+  return words;
+}
+
+Result<std::int64_t> ParseKilobitsPerSecond(std::string_view body) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
+  // A petabit: bytes per second stay exact in a double.
+  constexpr std::int64_t kMost = 1'000'000'000'000;
+  if (error != std::errc() || end != body.data() + body.size() || value < 0 || value > kMost) {
+    return Malformed("a number of Kbit/s");
+  }
+  return value;
+}
+
+std::optional<std::vector<unsigned char>> DecodeBase64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
+  std::vector<unsigned char> bytes(text.size() / 4 * 3);
+  const int size =
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  const auto padding = static_cast<std::size_t>(std::count(text.end() - 2, text.end(), '='));
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
+
+std::string Sha256Fingerprint(const std::vector<unsigned char>& blob) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  EVP_Digest(blob.data(), blob.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  std::array<unsigned char, 4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1> base64{};
+  const int length = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(size));
+  std::string text(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(length));
+  return "SHA256:" + text.substr(0, text.find('='));
+}
+
+// RFC 4253, 6.6: the blob begins with the key's type, so a cut or foreign blob shows.
+bool BlobNamesType(const std::vector<unsigned char>& blob, std::string_view type) {
+  if (blob.size() < 4 + type.size()) return false;
+  const std::size_t length = static_cast<std::size_t>(blob[0]) << 24 |
+                             static_cast<std::size_t>(blob[1]) << 16 |
+                             static_cast<std::size_t>(blob[2]) << 8 | blob[3];
+  return length == type.size() && std::equal(type.begin(), type.end(), blob.begin() + 4);
+}
+
+Result<PublicKey> ParsePublicKey(std::string_view body) {
+  const auto fields = Split(body, ' ');
+  if (!IsPrintableUtf8(body) || fields.size() < 2 || !IsLabel(fields[0])) {
+    return Malformed("a public key");
+  }
+  const auto blob = DecodeBase64(fields[1]);
+  if (!blob || !BlobNamesType(*blob, fields[0])) return Malformed("a public key");
+  return PublicKey{std::string(fields[0]), Sha256Fingerprint(*blob)};
+}
+
+// Takes the four harmless members of the credential document as they pass by and lets the rest go
+// unstored. A document that holds anything but a flat object of strings is refused.
+class CredentialHandler : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool key(string_t& name) override {
+    key_ = std::move(name);
+    return true;
+  }
+  bool string(string_t& value) override {
+    if (depth_ != 1) return false;
+    if (key_ == "Code") code_ = value;
+    if (key_ == "Expiration") expiration_ = value;
+    if (key_ == "LastUpdated") last_updated_ = value;
+    return true;
+  }
+  bool start_object(std::size_t) override { return ++depth_ == 1; }
+  bool end_object() override { return true; }
+
+  bool start_array(std::size_t) override { return false; }
+  bool end_array() override { return false; }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool binary(binary_t&) override { return false; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+  [[nodiscard]] Result<Credentials> Finish() const {
+    if (!code_) return Malformed("a credential document: it has no Code");
+    Credentials credentials;
+    credentials.success = *code_ == "Success";
+    if (expiration_) credentials.expiration = ParseUtc(*expiration_);
+    if (last_updated_) credentials.last_updated = ParseUtc(*last_updated_);
+    if (credentials.success && !credentials.expiration) {
+      return Malformed("a credential document: it has no Expiration");
+    }
+    return credentials;
+  }
+
+ private:
+  int depth_ = 0;
+  std::string key_;
+  std::optional<std::string> code_, expiration_, last_updated_;
+};
+
+Result<Credentials> ParseCredentials(std::string_view body) {
+  CredentialHandler handler;
+  if (!nlohmann::json::sax_parse(body, &handler)) return Malformed("a credential document");
+  return handler.Finish();
+}
+
+Result<SystemTime> ParseTime(std::string_view body) {
+  const auto time = ParseUtc(body);
+  if (!time) return Malformed("a time like 2020-04-07T17:03:00Z");
+  return *time;
+}
+
+Result<std::string> ParseText(std::string_view body) {
+  if (!IsLabel(body)) return Malformed("a line of text");
+  return std::string(body);
+}
+
+template <typename T>
+Result<std::optional<Value>> ToValue(Result<T> parsed) {
+  if (!parsed) return tl::unexpected(std::move(parsed).error());
+  return Value(*std::move(parsed));
+}
+
+Result<std::optional<Value>> ParseShape(Shape shape, std::string_view body) {
+  switch (shape) {
+    case Shape::kText:
+      return ToValue(ParseText(body));
+    case Shape::kList:
+      return ToValue(ParseList(body));
+    case Shape::kKilobitsPerSecond:
+      return ToValue(ParseKilobitsPerSecond(body));
+    case Shape::kTime:
+      return ToValue(ParseTime(body));
+    case Shape::kPublicKey:
+      return ToValue(ParsePublicKey(body));
+    case Shape::kCredentialDocument:
+      break;
+  }
+  return ToValue(ParseCredentials(body));
+}
+
+}  // namespace
+
+// Not const: the parameter owns the bytes, and they are to be wiped here.
+Result<std::optional<Value>> ParseItem(const Item& item, Secret body) {
+  const std::string_view bytes = Trim(body.Reveal());
+  if (bytes.empty()) {
+    if (item.presence == Presence::kOptional) return std::nullopt;
+    return Malformed("a value: it is empty");
+  }
+  return ParseShape(item.shape, bytes);
+}
+
+Result<std::vector<std::string>> ParseListing(Secret body) {
+  const std::string_view bytes = Trim(body.Reveal());
+  if (bytes.empty()) return std::vector<std::string>{};
+  auto entries = ParseList(bytes);
+  if (!entries) return entries;
+  for (std::string& entry : *entries) {
+    if (entry.ends_with('/')) entry.pop_back();
+    if (!IsIndex(entry)) return Malformed("a listing: an entry cannot stand in a path");
+  }
+  std::sort(entries->begin(), entries->end());
+  entries->erase(std::unique(entries->begin(), entries->end()), entries->end());
+  return entries;
+}
+
+bool IsIndex(std::string_view entry) {
+  constexpr std::string_view kPunctuation = "@:_-.=,+";
+  const auto allowed = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  };
+  return !entry.empty() && entry.size() <= kMaxIndexBytes && entry != "." && entry != ".." &&
+         std::all_of(entry.begin(), entry.end(), allowed);
+}
+
+}  // namespace aliyun_ecs
