@@ -1,0 +1,189 @@
+#include "client/curl_transport.h"
+
+#include <curl/curl.h>
+
+#include <charconv>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct HeaderListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, HeaderListDeleter>;
+
+HeaderList MakeHeaderList(const std::vector<HttpHeader>& headers) {
+  HeaderList list;
+  for (const HttpHeader& header : headers) {
+    constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+    Secret line;  // it may hold the session token
+    for (const std::string_view piece :
+         {header.name, std::string_view(": "), header.value, std::string_view("\0", 1)}) {
+      std::ignore = line.Append(piece, kNoLimit);
+    }
+    curl_slist* const longer = curl_slist_append(list.get(), line.Reveal().data());
+    if (longer == nullptr) throw std::bad_alloc();
+    std::ignore = list.release();
+    list.reset(longer);
+  }
+  return list;
+}
+
+// Where the body of one answer goes.
+struct Body {
+  Secret bytes;
+  std::size_t max_bytes;
+  bool too_large = false;
+};
+
+std::size_t Receive(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& body = *static_cast<Body*>(user);
+  // CURLOPT_MAXFILESIZE trusts Content-Length; this counts.
+  if (!body.bytes.Append({data, size * count}, body.max_bytes)) {
+    body.too_large = true;
+    return 0;
+  }
+  return size * count;
+}
+
+ErrorCode CodeOf(CURLcode code, const Body& body) {
+  if (body.too_large) return ErrorCode::kMalformed;
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorCode::kTimeout;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_INTERFACE_FAILED:
+      return ErrorCode::kUnreachable;
+    default:
+      return ErrorCode::kMalformed;
+  }
+}
+
+std::string MessageOf(CURLcode code, const Body& body) {
+  if (body.too_large) {
+    return "the answer is larger than " + std::to_string(body.max_bytes) + " bytes";
+  }
+  return curl_easy_strerror(code);  // a fixed sentence: never holds bytes of the exchange
+}
+
+// Only the seconds form of Retry-After; a date would depend on the service's clock.
+std::optional<Duration> RetryAfter(CURL* easy) {
+  curl_header* header = nullptr;
+  if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+    return std::nullopt;
+  }
+  const std::string_view text = header->value;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return seconds(value);
+}
+
+}  // namespace
+
+struct CurlTransport::Handles {
+  Handles() : multi(curl_multi_init()), easy(curl_easy_init()) {
+    if (multi == nullptr || easy == nullptr) throw std::runtime_error("libcurl gave no handle");
+  }
+  ~Handles() {
+    curl_easy_cleanup(easy);
+    curl_multi_cleanup(multi);
+  }
+  Handles(const Handles&) = delete;
+  Handles& operator=(const Handles&) = delete;
+
+  // Drives the exchange to its end. nullopt when `stop` came first.
+  std::optional<CURLcode> Run(const std::stop_token& stop);
+
+  CURLM* multi;  // keeps the connection between exchanges
+  CURL* easy;
+};
+
+std::optional<CURLcode> CurlTransport::Handles::Run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi); });
+  std::optional<CURLcode> code;
+  curl_multi_add_handle(multi, easy);
+  for (int running = 1; !stop.stop_requested();) {
+    if (curl_multi_perform(multi, &running) != CURLM_OK) {
+      code = CURLE_FAILED_INIT;
+      break;
+    }
+    if (running == 0) {
+      int left = 0;
+      const CURLMsg* const message = curl_multi_info_read(multi, &left);
+      code = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+      break;
+    }
+    // Wakes up for the socket, for libcurl's own deadlines, and for the stop request.
+    curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
+  }
+  curl_multi_remove_handle(multi, easy);
+  return code;
+}
+
+CurlTransport::CurlTransport(std::string base_url, std::string user_agent)
+    : base_url_(std::move(base_url)), user_agent_(std::move(user_agent)) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialised != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
+  handles_ = std::make_unique<Handles>();
+}
+
+CurlTransport::~CurlTransport() = default;
+
+Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::stop_token stop) {
+  CURL* const easy = handles_->easy;
+  curl_easy_reset(easy);  // forgets options, keeps the connection
+  const HeaderList headers = MakeHeaderList(request.headers);
+  const std::string url = base_url_ + request.path;
+  Body body{{}, request.max_body_bytes};
+  const auto timeout = static_cast<long>(duration_cast<milliseconds>(request.timeout).count());
+
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+  // Both are needed: without them libcurl follows http_proxy, and the token goes to the proxy.
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent_.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, static_cast<long>(request.max_body_bytes));
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Receive);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body);
+  // Like `curl -X PUT` of the vendor's page: no body and no Content-Length.
+  if (request.method == HttpMethod::kPut) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+
+  const auto code = handles_->Run(stop);
+  if (!code) return Fail(ErrorCode::kCancelled, "the request was cancelled");
+  if (*code == CURLE_FILESIZE_EXCEEDED) body.too_large = true;
+  if (*code != CURLE_OK) return Fail(CodeOf(*code, body), MessageOf(*code, body));
+
+  HttpResponse response;
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  response.retry_after = RetryAfter(easy);
+  response.body = std::move(body.bytes);
+  return response;
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string_view>
+
+#include "client/session.h"
+#include "client/transport.h"
+#include "metadata/snapshot.h"
+
+namespace aliyun_ecs {
+
+enum class MetadataMode { kHardened, kNormal };
+
+struct ClientOptions {
+  MetadataMode mode = MetadataMode::kHardened;
+  std::chrono::seconds token_ttl{21600};  // 1..21600
+  Duration timeout = std::chrono::seconds(2);
+};
+
+inline constexpr std::size_t kMaxItemBytes = 64 * 1024;
+
+// One request to the metadata service and what came of it.
+struct Exchange {
+  // The body of a 200, nullopt for a 404 ("there is none"), or what went wrong:
+  //   401 kUnauthorized, 403 kForbidden, 429 and 503 kThrottled, any other status kRefused, and
+  //   the errors of HttpTransport.
+  Result<std::optional<Secret>> answer;
+  std::optional<int> status;            // nullopt: no HTTP answer came
+  std::optional<Duration> retry_after;  // with 429 and 503
+  Instant sent_at;
+  Duration duration{};
+};
+
+// Speaks the metadata service's protocol over a transport: paths, headers, session tokens, and one
+// meaning for each status. Every call is one request; when to make it, and whether again, is the
+// caller's decision.
+//
+// Hardened mode sends a session token with every read and never falls back to normal mode.
+// Source: the vendor's page on instance metadata, "hardened mode".
+//
+// Not thread-safe. The transport and clock outlive it.
+class MetadataClient {
+ public:
+  MetadataClient(HttpTransport& transport, const Clock& clock, const ClientOptions& options);
+
+  // True when a token must be got before anything can be read.
+  [[nodiscard]] bool NeedsToken() const;
+
+  // Asks for a session token (PUT /latest/api/token) and keeps it for the calls that follow. The
+  // exchange's answer holds no body then. A 404 is kRefused: it says that the path is not there.
+  [[nodiscard]] Exchange RenewToken(std::stop_token stop);
+
+  // Reads "/latest/meta-data/" + `path`. A 401 drops the token, so that NeedsToken() turns true.
+  // REQUIRES: !NeedsToken().
+  [[nodiscard]] Exchange Read(std::string_view path, std::stop_token stop);
+
+  [[nodiscard]] const Session& session() const { return session_; }
+  [[nodiscard]] MetadataMode mode() const { return options_.mode; }
+
+ private:
+  Exchange Perform(const HttpRequest& request, std::stop_token stop);
+
+  HttpTransport& transport_;
+  const Clock& clock_;
+  ClientOptions options_;
+  Session session_;
+};
+
+}  // namespace aliyun_ecs

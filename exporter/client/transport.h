@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace aliyun_ecs {
+
+enum class HttpMethod { kGet, kPut };
+
+struct HttpHeader {
+  std::string_view name;
+  std::string_view value;  // may point into a Secret, so it must not be kept or logged
+};
+
+struct HttpRequest {
+  HttpMethod method = HttpMethod::kGet;
+  std::string path;                 // "/latest/meta-data/instance-id"
+  std::vector<HttpHeader> headers;  // what they point to outlives the call
+  Duration timeout{};               // for the whole exchange, connecting included
+  std::size_t max_body_bytes = 0;
+};
+
+struct HttpResponse {
+  int status = 0;
+  Secret body;
+  std::optional<Duration> retry_after;  // where the service sent one in seconds
+};
+
+// The first of the program's two seams (the second is base/clock.h): one HTTP exchange with the
+// metadata service. An answer of any status is a success here; errors are kTimeout, kUnreachable,
+// kMalformed (no HTTP, cut short, or larger than allowed) and kCancelled.
+//
+// Implementations go straight to the service: no proxy (it would get the session token, and add
+// X-Forwarded-For, which the service refuses), no redirect, plain HTTP only.
+//
+// Not thread-safe; a stop request may come from any thread and ends Perform at once.
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+  [[nodiscard]] virtual Result<HttpResponse> Perform(const HttpRequest& request,
+                                                     std::stop_token stop) = 0;
+};
+
+}  // namespace aliyun_ecs
