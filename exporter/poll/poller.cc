@@ -1,0 +1,364 @@
+#include "poll/poller.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "metadata/judge.h"
+#include "poll/backoff.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr Duration kFirstTokenRetry = seconds(5);
+constexpr Duration kLongestTokenRetry = seconds(30);
+
+// The service offers a new credential 30 minutes before the old one ends. Up to then the vendor
+// advises not to ask again.
+constexpr Duration kCredentialsNearEnd = minutes(35);
+constexpr Duration kCredentialsNearEndInterval = seconds(60);
+
+Schedule::Intervals IntervalsOf(const PollOptions& options) {
+  Schedule::Intervals intervals{};
+  const auto set = [&](RefreshClass refresh, Duration interval) {
+    intervals[static_cast<std::size_t>(refresh)] = interval;
+  };
+  set(RefreshClass::kSpot, options.spot_interval);
+  set(RefreshClass::kCredentials, options.credentials_interval);
+  set(RefreshClass::kListing, options.listing_interval);
+  set(RefreshClass::kIdentity, options.identity_interval);
+  return intervals;
+}
+
+RequestCode CodeOf(const Exchange& exchange) {
+  if (!exchange.status) {
+    switch (exchange.answer.error().code) {
+      case ErrorCode::kTimeout:
+        return RequestCode::kTimeout;
+      case ErrorCode::kUnreachable:
+        return RequestCode::kUnreachable;
+      default:
+        return RequestCode::kMalformed;
+    }
+  }
+  const auto found = std::find(kRequestCodeNames.begin(), kRequestCodeNames.end(),
+                               std::to_string(*exchange.status));
+  if (found == kRequestCodeNames.end()) return RequestCode::kOther;
+  return static_cast<RequestCode>(found - kRequestCodeNames.begin());
+}
+
+std::vector<std::string> EntriesOf(const Reading& listing) {
+  const auto* const entries = listing.Get<std::vector<std::string>>();
+  return entries == nullptr ? std::vector<std::string>{} : *entries;
+}
+
+}  // namespace
+
+Poller::Poller(const PollOptions& options, MetadataClient& client, const Clock& clock,
+               SnapshotStore& store)
+    : options_(options),
+      client_(client),
+      clock_(clock),
+      store_(store),
+      budget_(options.budget, options.burst, options.jitter_seed, clock.Steady()),
+      schedule_(IntervalsOf(options)) {
+  snapshot_.excluded = options.exclude;
+  snapshot_.hardened = client.mode() == MetadataMode::kHardened;
+  snapshot_.refresh_intervals = IntervalsOf(options);
+  const SteadyTime now = clock.Steady();
+  std::array<bool, kDirectories.size()> wanted{};
+  wanted[static_cast<std::size_t>(Directory::kRoles)] = true;
+  for (std::size_t i = 0; i < kItems.size(); ++i) {
+    if (options.exclude[i]) continue;
+    if (const auto directory = DirectoryOf(kItems[i])) {
+      wanted[static_cast<std::size_t>(*directory)] = true;
+      continue;
+    }
+    const ItemInstance scalar{static_cast<ItemId>(i), {}};
+    snapshot_.readings.try_emplace(scalar);
+    schedule_.Add(scalar, now);
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!wanted[i]) continue;
+    snapshot_.listings[i].emplace();
+    schedule_.Add(static_cast<Directory>(i), now);
+  }
+  Publish();
+}
+
+SteadyTime Poller::Step(std::stop_token stop) {
+  const SteadyTime now = clock_.Steady();
+  const Plan plan = MakePlan(now);
+  if (plan.at > now || !budget_.TryTake(now)) return NextCall();
+  if (plan.job == nullptr) {
+    RenewToken(stop);
+  } else {
+    Do(*plan.job, stop);
+  }
+  if (!stop.stop_requested()) Publish();
+  return NextCall();
+}
+
+SteadyTime Poller::NextCall() {
+  const SteadyTime now = clock_.Steady();
+  return std::max(MakePlan(now).at, budget_.AvailableAt(now));
+}
+
+Poller::Plan Poller::MakePlan(SteadyTime now) {
+  if (client_.NeedsToken()) return {nullptr, std::max(token_retry_at_, now)};
+  const auto next = schedule_.Peek(now, /*urgent_only=*/silent_);
+  Plan plan{next.job, next.at};
+  if (plan.job == nullptr) plan.at = now + kLongestTokenRetry;  // everything is excluded
+  if (client_.mode() == MetadataMode::kHardened) {
+    const SteadyTime due = std::max(client_.session().RenewAt(), token_retry_at_);
+    const SteadyTime renewal = std::max(schedule_.BackgroundAt(due), now);
+    if (renewal < plan.at) plan = {nullptr, renewal};
+  }
+  return plan;
+}
+
+void Poller::RenewToken(std::stop_token stop) {
+  const Exchange exchange = client_.RenewToken(std::move(stop));
+  const SteadyTime sent = exchange.sent_at.steady;
+  if (exchange.answer) {
+    CountExchange(exchange, RequestCode::k200, "(session token)");
+    ++snapshot_.statistics.token_renewals;
+    token_proven_ = false;
+    token_retry_at_ = sent;
+    budget_.OnAnswered();
+    schedule_.OnBackgroundSent(sent);
+    silent_ = false;
+    // Does not say "up": a service that gives tokens and then refuses them is not.
+    return;
+  }
+  const Error& error = exchange.answer.error();
+  if (error.code == ErrorCode::kCancelled) return;
+  const bool page = exchange.status == 200;  // an answer, but no token in it
+  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), "(session token)");
+  schedule_.OnBackgroundSent(sent);
+  silent_ = !exchange.status;
+  if (error.code == ErrorCode::kThrottled) {
+    ++snapshot_.statistics.throttled;
+    budget_.OnThrottled(sent, exchange.retry_after);
+    SetUp(true, nullptr);
+    return;
+  }
+  budget_.OnAnswered();
+  DelayToken(sent);
+  SetUp(false, &error);
+}
+
+void Poller::Do(Schedule::Job& job, std::stop_token stop) {
+  const std::string path = PathOf(job.target);
+  Exchange exchange = client_.Read(path, std::move(stop));
+  if (!exchange.answer && exchange.answer.error().code == ErrorCode::kCancelled) return;
+  const Instant at = exchange.sent_at;
+  if (RefreshOf(job.target) != RefreshClass::kSpot) schedule_.OnBackgroundSent(at.steady);
+  silent_ = !exchange.status;
+
+  if (!exchange.answer) {
+    CountExchange(exchange, CodeOf(exchange), path);
+    OnFailed(job, exchange, exchange.answer.error());
+    return;
+  }
+  std::optional<Secret> body = *std::move(exchange.answer);
+  budget_.OnAnswered();
+  token_proven_ = true;
+  token_failures_ = 0;
+
+  const auto malformed = [&](const Error& error) {
+    CountExchange(exchange, RequestCode::kMalformed, path);
+    OnFailed(job, exchange, error);
+  };
+  if (const auto* const directory = std::get_if<Directory>(&job.target)) {
+    std::optional<std::vector<std::string>> entries;
+    if (body) {
+      auto parsed = ParseListing(*std::move(body));
+      if (!parsed) return malformed(parsed.error());
+      entries = *std::move(parsed);
+    }
+    CountExchange(exchange, CodeOf(exchange), path);
+    OnListing(job, *directory, std::move(entries), at);
+  } else {
+    const auto& instance = std::get<ItemInstance>(job.target);
+    std::optional<Value> value;
+    if (body) {
+      auto parsed = ParseItem(Row(instance.item), *std::move(body));
+      if (!parsed) return malformed(parsed.error());
+      value = *std::move(parsed);
+    }
+    CountExchange(exchange, CodeOf(exchange), path);
+    OnItem(job, instance, std::move(value), at);
+  }
+  SetUp(true, nullptr);
+}
+
+void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error& error) {
+  const SteadyTime sent = exchange.sent_at.steady;
+  if (error.code == ErrorCode::kThrottled) {
+    // Says nothing about the item: it is still due, and first in turn after the pause.
+    ++snapshot_.statistics.throttled;
+    budget_.OnThrottled(sent, exchange.retry_after);
+    SetUp(true, nullptr);
+    return;
+  }
+  budget_.OnAnswered();
+  if (error.code == ErrorCode::kUnauthorized && snapshot_.hardened) {
+    if (!token_proven_) DelayToken(sent);
+    if (!job.repeated) {
+      job.repeated = true;  // and is still due: asked again with the next token
+      return;
+    }
+  }
+  Reading& reading = ReadingOf(job.target);
+  const bool news = !reading.failure;
+  reading.failure = error;
+  schedule_.OnFailed(job, sent);
+  SetUp(false, &error);
+  Log(news && snapshot_.ready ? LogLevel::kWarn : LogLevel::kDebug, "an item cannot be read",
+      {{"item", PathOf(job.target)}, {"reason", error.message}});
+}
+
+void Poller::OnItem(Schedule::Job& job, const ItemInstance& instance, std::optional<Value> value,
+                    Instant at) {
+  Reading& reading = ReadingOf(job.target);
+  std::optional<SteadyTime> sooner;
+  if (instance.item == kSpotTerminationTime) {
+    const auto* const termination = value ? std::get_if<SystemTime>(&*value) : nullptr;
+    sooner = ObserveSpot(termination == nullptr ? std::nullopt : std::optional(*termination), at);
+  } else if (const auto* const now = value ? std::get_if<Credentials>(&*value) : nullptr) {
+    sooner = ObserveCredentials(instance.index, *now, reading, at);
+  }
+  reading = Reading{Answer{std::move(value), at}, std::nullopt};
+  schedule_.OnAnswered(job, at.steady, sooner);
+}
+
+void Poller::OnListing(Schedule::Job& job, Directory directory,
+                       std::optional<std::vector<std::string>> entries, Instant at) {
+  Reading& reading = ReadingOf(job.target);
+  const auto before = EntriesOf(reading);
+  std::optional<Value> value;
+  if (entries) value = *std::move(entries);
+  reading = Reading{Answer{std::move(value), at}, std::nullopt};
+  const auto after = EntriesOf(reading);  // sorted, like `before`
+  std::vector<std::string> gone, come;
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::back_inserter(gone));
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                      std::back_inserter(come));
+  for (const auto& index : gone) RemoveEntry(directory, index);
+  for (const auto& index : come) AddEntry(directory, index, at.steady);
+  schedule_.OnAnswered(job, at.steady);
+}
+
+std::optional<SteadyTime> Poller::ObserveSpot(std::optional<SystemTime> termination, Instant at) {
+  SpotHistory& spot = snapshot_.spot;
+  const auto standing = spot.termination;
+  if (termination == standing) {
+    if (!standing) return std::nullopt;
+    return at.steady + options_.notice_interval;
+  }
+  const bool was_ahead = standing && at.system < *standing;
+  spot.termination = termination;
+  if (!termination) {
+    spot.first_seen.reset();
+    if (was_ahead) ++spot.withdrawn;
+    Log(LogLevel::kInfo, was_ahead ? "the spot termination notice was withdrawn"
+                                   : "the spot termination notice is gone, after its time");
+    return std::nullopt;
+  }
+  if (was_ahead) {
+    ++spot.moved;
+  } else {
+    ++spot.notices;
+    spot.first_seen = at.system;
+  }
+  Log(LogLevel::kWarn, was_ahead ? "the spot termination was moved" : "spot termination scheduled",
+      {{"termination_time", FormatUtc(*termination)},
+       {"in_seconds", ToSeconds(*termination - at.system)}});
+  return at.steady + options_.notice_interval;
+}
+
+std::optional<SteadyTime> Poller::ObserveCredentials(const std::string& role,
+                                                     const Credentials& now, const Reading& before,
+                                                     Instant at) {
+  const auto* const last = before.Get<Credentials>();
+  if (last != nullptr && last->expiration && now.expiration && last->expiration != now.expiration) {
+    ++snapshot_.rotations[role];
+  }
+  const SteadyTime soonest = at.steady + kCredentialsNearEndInterval;
+  if (!now.expiration || !now.success) return soonest;
+  return std::max(soonest, at.steady + (*now.expiration - kCredentialsNearEnd - at.system));
+}
+
+void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime now) {
+  Log(LogLevel::kInfo, "found", {{"directory", Row(directory).path}, {"entry", index}});
+  if (directory == Directory::kRoles) snapshot_.rotations[index] = 0;
+  for (std::size_t i = 0; i < kItems.size(); ++i) {
+    if (options_.exclude[i] || DirectoryOf(kItems[i]) != directory) continue;
+    const ItemInstance instance{static_cast<ItemId>(i), index};
+    snapshot_.readings.try_emplace(instance);
+    schedule_.Add(instance, now);
+  }
+}
+
+void Poller::RemoveEntry(Directory directory, const std::string& index) {
+  Log(LogLevel::kInfo, "gone", {{"directory", Row(directory).path}, {"entry", index}});
+  if (directory == Directory::kRoles) snapshot_.rotations.erase(index);
+  for (std::size_t i = 0; i < kItems.size(); ++i) {
+    if (DirectoryOf(kItems[i]) != directory) continue;
+    const ItemInstance instance{static_cast<ItemId>(i), index};
+    snapshot_.readings.erase(instance);
+    schedule_.Remove(instance);
+  }
+}
+
+Reading& Poller::ReadingOf(const Target& target) {
+  if (const auto* const directory = std::get_if<Directory>(&target)) {
+    return *snapshot_.listings[static_cast<std::size_t>(*directory)];
+  }
+  return snapshot_.readings.at(std::get<ItemInstance>(target));
+}
+
+void Poller::DelayToken(SteadyTime now) {
+  ++token_failures_;
+  token_retry_at_ = now + DoublingBackoff(token_failures_, kFirstTokenRetry, kLongestTokenRetry);
+}
+
+void Poller::CountExchange(const Exchange& exchange, RequestCode code, std::string_view path) {
+  snapshot_.statistics.Count(code, exchange.duration);
+  Log(LogLevel::kDebug, "asked the metadata service",
+      {{"item", path},
+       {"code", kRequestCodeNames[static_cast<std::size_t>(code)]},
+       {"seconds", ToSeconds(exchange.duration)}});
+}
+
+void Poller::SetUp(bool up, const Error* why) {
+  if (snapshot_.up != up) {
+    if (up) {
+      Log(LogLevel::kInfo, "the metadata service answers");
+    } else {
+      Log(LogLevel::kWarn, "the metadata service does not answer as it should",
+          {{"reason", why->message}});
+    }
+  }
+  snapshot_.up = up;
+}
+
+void Poller::Publish() {
+  snapshot_.token_expiration = client_.session().Expiration();
+  snapshot_.paused_until = budget_.paused_until();
+  snapshot_.budget = budget_.bucket();
+  if (!snapshot_.ready && AnswersScalarsSpotAndRole(snapshot_)) {
+    snapshot_.ready = true;
+    Log(LogLevel::kInfo, "ready: scalars, spot notice and role are known");
+  }
+  store_.Publish(snapshot_);
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,144 @@
+#include "poll/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <tuple>
+
+#include "poll/backoff.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::seconds;
+
+constexpr Duration kLongestSpacing = seconds(20);
+constexpr Duration kFirstRetry = seconds(5);
+constexpr Duration kLongestRetry = seconds(300);
+
+// Urgency, the smaller the more urgent. The first two do not wait for the spacing.
+enum class Rank { kSpot, kCredentials, kScalar, kRoles, kListing, kEntry };
+
+Rank RankOf(const Target& target) {
+  if (const auto* const directory = std::get_if<Directory>(&target)) {
+    return *directory == Directory::kRoles ? Rank::kRoles : Rank::kListing;
+  }
+  const ItemId item = std::get<ItemInstance>(target).item;
+  if (item == kSpotTerminationTime) return Rank::kSpot;
+  if (item == kRoleCredentials) return Rank::kCredentials;
+  return DirectoryOf(item) ? Rank::kEntry : Rank::kScalar;
+}
+
+bool IsUrgent(const Target& target) { return RankOf(target) <= Rank::kCredentials; }
+
+// The n-th of a sequence of places in (0, 1] that is spread evenly however long it gets: the
+// multiples of the golden ratio.
+double Place(std::size_t n) {
+  constexpr double kGoldenRatio = 0.6180339887498949;
+  const double whole = static_cast<double>(n + 1) * kGoldenRatio;
+  return whole - std::floor(whole);
+}
+
+}  // namespace
+
+RefreshClass RefreshOf(const Target& target) {
+  const auto* const instance = std::get_if<ItemInstance>(&target);
+  return instance == nullptr ? RefreshClass::kListing : Row(instance->item).refresh;
+}
+
+std::string PathOf(const Target& target) {
+  if (const auto* const directory = std::get_if<Directory>(&target)) {
+    return std::string(Row(*directory).path);
+  }
+  const auto& instance = std::get<ItemInstance>(target);
+  return PathOf(instance.item, instance.index);
+}
+
+void Schedule::Add(const Target& target, SteadyTime now) {
+  jobs_.push_back(Job{target, now, now});
+  ++unattempted_;
+}
+
+void Schedule::Remove(const Target& target) {
+  const auto found = std::find_if(jobs_.begin(), jobs_.end(),
+                                  [&](const Job& job) { return job.target == target; });
+  if (found == jobs_.end()) return;
+  if (!found->attempted) --unattempted_;
+  jobs_.erase(found);
+}
+
+bool Schedule::Before(const Job& a, const Job& b, SteadyTime now) const {
+  const SteadyTime a_at = std::max(EligibleAt(a), now);
+  const SteadyTime b_at = std::max(EligibleAt(b), now);
+  if (a_at != b_at) return a_at < b_at;
+  const Rank a_rank = RankOf(a.target);
+  const Rank b_rank = RankOf(b.target);
+  // Later on, no rank of the background may starve another.
+  const bool by_rank = !filled_ || IsUrgent(a.target) || IsUrgent(b.target);
+  if (by_rank && a_rank != b_rank) return a_rank < b_rank;
+  return a.due < b.due;
+}
+
+SteadyTime Schedule::EligibleAt(const Job& job) const {
+  return IsUrgent(job.target) ? job.due : BackgroundAt(job.due);
+}
+
+SteadyTime Schedule::BackgroundAt(SteadyTime due) const {
+  return filled_ ? std::max(due, background_free_at_) : due;
+}
+
+Schedule::Next Schedule::Peek(SteadyTime now, bool urgent_only) {
+  Job* first = nullptr;
+  for (Job& job : jobs_) {
+    if (urgent_only && !IsUrgent(job.target)) continue;
+    if (first == nullptr || Before(job, *first, now)) first = &job;
+  }
+  if (first == nullptr) return {};
+  return {first, std::max(EligibleAt(*first), now)};
+}
+
+void Schedule::OnBackgroundSent(SteadyTime now) { background_free_at_ = now + Spacing(); }
+
+void Schedule::OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner) {
+  OnAttempted(job, sent);
+  job.failures = 0;
+  job.due = std::min(job.slot, sooner.value_or(job.slot));
+}
+
+void Schedule::OnFailed(Job& job, SteadyTime sent) {
+  OnAttempted(job, sent);
+  ++job.failures;
+  job.due = sent + DoublingBackoff(job.failures, kFirstRetry,
+                                   std::min(Interval(job.target), kLongestRetry));
+}
+
+void Schedule::OnAttempted(Job& job, SteadyTime sent) {
+  const Duration interval = Interval(job.target);
+  if (RankOf(job.target) == Rank::kSpot) {
+    job.slot = sent + interval;
+  } else if (!job.attempted) {
+    auto& placed = placed_[static_cast<std::size_t>(RefreshOf(job.target))];
+    job.slot = sent + duration_cast<Duration>(interval * Place(placed++));
+  } else if (job.slot <= sent) {
+    job.slot += interval * ((sent - job.slot) / interval + 1);
+  }
+  if (!job.attempted) --unattempted_;
+  job.attempted = true;
+  job.repeated = false;
+  if (unattempted_ == 0) filled_ = true;
+}
+
+Duration Schedule::Spacing() const {
+  double per_second = 0;
+  for (const Job& job : jobs_) {
+    if (RankOf(job.target) != Rank::kSpot) per_second += 1 / ToSeconds(Interval(job.target));
+  }
+  // A quarter faster than needed, so that a backlog shrinks.
+  constexpr double kHeadroom = 1.25;
+  const double needed = 1 / (per_second * kHeadroom);
+  if (needed >= ToSeconds(kLongestSpacing)) return kLongestSpacing;
+  return duration_cast<Duration>(std::chrono::duration<double>(needed));
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <variant>
+
+#include "base/clock.h"
+#include "metadata/catalog.h"
+#include "metadata/snapshot.h"
+
+namespace aliyun_ecs {
+
+// What one request reads.
+using Target = std::variant<ItemInstance, Directory>;
+
+[[nodiscard]] RefreshClass RefreshOf(const Target& target);
+[[nodiscard]] std::string PathOf(const Target& target);
+
+// When each target is to be read: every one again an interval after the last time, urgent ones as
+// soon as they are due, the rest spread out.
+//
+// The first fill reads everything once, in the order spot, scalars, role, the rest, and is not
+// spread. Afterwards the targets of an interval come at well-spread moments of it, and two
+// requests that are not for the spot notice keep a distance (Spacing), so that even a newly
+// attached interface, whose dozen items are all due at once, makes no burst. A credential is never
+// kept waiting by that; the next one behind it waits longer instead.
+//
+// Knows nothing of tokens, budgets or answers' contents. Not thread-safe.
+class Schedule {
+ public:
+  // By RefreshClass; all > 0.
+  using Intervals = std::array<Duration, kRefreshClasses.size()>;
+
+  struct Job {
+    Target target;
+    SteadyTime due;
+    SteadyTime slot;         // the target's place in its interval, which lateness does not move
+    unsigned failures = 0;   // in a row
+    bool attempted = false;  // answered or failed at least once
+    bool repeated = false;   // it is being asked again, after a 401
+  };
+
+  explicit Schedule(const Intervals& intervals) : intervals_(intervals) {}
+
+  void Add(const Target& target, SteadyTime now);
+  void Remove(const Target& target);
+
+  // What to read next and when: the job that comes first, and its time (at least `now`). With
+  // `urgent_only`, only spot and credentials count. nullptr when there is no such job. The pointer
+  // is valid until the job is removed.
+  struct Next {
+    Job* job = nullptr;
+    SteadyTime at;
+  };
+  [[nodiscard]] Next Peek(SteadyTime now, bool urgent_only);
+
+  // When a background request outside of the schedule (a token renewed ahead of time) may be sent,
+  // if it is due at `due`.
+  [[nodiscard]] SteadyTime BackgroundAt(SteadyTime due) const;
+
+  // A request other than for the spot notice was sent at `now`.
+  void OnBackgroundSent(SteadyTime now);
+
+  // The job's request, sent at `sent`, was answered. The next is an interval later, or at `sooner`
+  // if that is earlier. For the spot class: an interval after `sent`, or at `sooner`.
+  void OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner = std::nullopt);
+
+  // The job's request failed: tried again after a back-off that doubles, up to its interval or five
+  // minutes.
+  void OnFailed(Job& job, SteadyTime sent);
+
+  // True once everything was attempted at least once.
+  [[nodiscard]] bool filled() const { return filled_; }
+
+  // The least distance between two requests of the background: 20 s, or less where that would not
+  // be enough to read everything in its interval.
+  [[nodiscard]] Duration Spacing() const;
+
+ private:
+  [[nodiscard]] Duration Interval(const Target& target) const {
+    return intervals_[static_cast<std::size_t>(RefreshOf(target))];
+  }
+  [[nodiscard]] bool Before(const Job& a, const Job& b, SteadyTime now) const;
+  [[nodiscard]] SteadyTime EligibleAt(const Job& job) const;
+  void OnAttempted(Job& job, SteadyTime sent);
+
+  Intervals intervals_;
+  std::list<Job> jobs_;  // in the order of arrival; a list, so that a Job* stays valid
+  std::array<std::size_t, kRefreshClasses.size()> placed_{};  // slots given out, by class
+  std::size_t unattempted_ = 0;
+  bool filled_ = false;
+  SteadyTime background_free_at_{};
+};
+
+}  // namespace aliyun_ecs
