@@ -1,0 +1,178 @@
+#include "expose/http_server.h"
+
+#include <arpa/inet.h>
+#include <civetweb.h>
+
+#include <charconv>
+#include <exception>
+#include <utility>
+
+#include "base/log.h"
+
+namespace aliyun_ecs {
+namespace {
+
+// A kept-alive connection holds a worker, so there must be more of them than scrapers.
+constexpr const char* kWorkers = "16";
+
+// What CivetWeb calls an address.
+std::string CivetwebPort(const ListenAddress& address) {
+  return address.host.empty() ? "+" + std::to_string(address.port) : address.ToString();
+}
+
+std::string_view Text(const char* text) { return text == nullptr ? std::string_view() : text; }
+
+std::string_view ReasonPhrase(mg_connection* connection, int status) {
+  return Text(mg_get_response_code_text(connection, status));
+}
+
+// Whether the connection ends with this answer. A body that nobody reads would be taken for the
+// next request.
+bool MustClose(const mg_connection* connection, const mg_request_info& request) {
+  return Text(request.http_version) != "1.1" || request.content_length > 0 ||
+         mg_get_header(connection, "Transfer-Encoding") != nullptr ||
+         mg_get_header(connection, "Upgrade") != nullptr ||
+         mg_strcasecmp(mg_get_header(connection, "Connection") == nullptr
+                           ? ""
+                           : mg_get_header(connection, "Connection"),
+                       "close") == 0;
+}
+
+// In one write. Not by CivetWeb's response functions: they drop every header when a client asks
+// for an upgrade.
+void Send(mg_connection* connection, const WebResponse& response, bool with_body, bool close) {
+  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  out += ReasonPhrase(connection, response.status);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    out.append("\r\n").append(name).append(": ").append(value);
+  };
+  add("Content-Type", response.content_type);
+  add("Content-Length", std::to_string(response.body.size()));
+  add("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : response.headers) add(name, value);
+  if (close) {
+    add("Connection", "close");
+    mg_disable_connection_keep_alive(connection);
+  }
+  out += "\r\n\r\n";
+  if (with_body) out += response.body;
+  mg_write(connection, out.data(), out.size());
+}
+
+}  // namespace
+
+std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  ListenAddress address;
+  address.host = text.substr(0, colon);
+  const auto port = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  const bool number = error == std::errc() && end == port.data() + port.size() && port[0] != '-';
+  if (!number || address.port > 65535) return std::nullopt;
+
+  in6_addr parsed{};
+  const std::string& host = address.host;
+  if (host.empty() || inet_pton(AF_INET, host.c_str(), &parsed) == 1) return address;
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed && inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &parsed) == 1) {
+    return address;
+  }
+  return std::nullopt;
+}
+
+struct HttpServer::Impl {
+  Handler handler;
+  mg_context* context = nullptr;
+  std::string first_complaint;  // of CivetWeb while it starts
+
+  // CivetWeb calls these from its threads. No exception may pass through its C code.
+  static int OnRequest(mg_connection* connection) noexcept;
+  static int OnError(mg_connection* connection, int status, const char* message) noexcept;
+  static int OnMessage(const mg_connection* connection, const char* message) noexcept;
+};
+
+int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
+  const mg_request_info* const request = mg_get_request_info(connection);
+  const auto& impl = *static_cast<const Impl*>(request->user_data);
+  const std::string_view method = Text(request->request_method);
+  WebResponse response;
+  try {
+    response = impl.handler({method, Text(request->local_uri)});
+  } catch (const std::exception& exception) {
+    Log(LogLevel::kError, "a request could not be answered", {{"reason", exception.what()}});
+    response = {500, "text/plain; charset=utf-8", {}, "500: see the exporter's log\n"};
+  }
+  Send(connection, response, /*with_body=*/method != "HEAD", MustClose(connection, *request));
+  return response.status;  // anything but 0: handled
+}
+
+// Requests that never get as far as the handler: malformed, too large, of an unknown method.
+int HttpServer::Impl::OnError(mg_connection* connection, int status, const char*) noexcept {
+  const mg_request_info* const request = mg_get_request_info(connection);
+  const bool head = request != nullptr && Text(request->request_method) == "HEAD";
+  WebResponse response;
+  response.status = status;
+  response.body = std::to_string(status) + ": ";
+  response.body += ReasonPhrase(connection, status);
+  response.body += "\n";
+  Send(connection, response, !head, /*close=*/true);
+  return 0;  // answered
+}
+
+int HttpServer::Impl::OnMessage(const mg_connection* connection, const char* message) noexcept {
+  auto* const impl = static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
+  if (impl != nullptr && impl->context == nullptr && impl->first_complaint.empty()) {
+    impl->first_complaint = message;
+  } else {
+    Log(LogLevel::kDebug, "web server", {{"detail", message}});
+  }
+  return 1;  // do not print it elsewhere
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<ListenAddress>& addresses,
+                                                      Handler handler) {
+  static const unsigned initialised = mg_init_library(0);
+  static_cast<void>(initialised);  // of no use: without features it returns 0, like a failure
+
+  auto impl = std::make_unique<Impl>();
+  impl->handler = std::move(handler);
+  std::string ports, names;
+  for (const ListenAddress& address : addresses) {
+    ports += (ports.empty() ? "" : ",") + CivetwebPort(address);
+    names += (names.empty() ? "" : ", ") + address.ToString();
+  }
+  const char* options[] = {
+      "listening_ports", ports.c_str(), "num_threads", kWorkers, "connection_queue", "64",
+      "listen_backlog", "128", "request_timeout_ms", "5000",
+      // Short: an idle connection holds a worker.
+      "keep_alive_timeout_ms", "1000", "enable_keep_alive", "yes", "tcp_nodelay", "1",
+      "enable_auth_domain_check", "no",
+      // These are "*" unless set: CivetWeb would answer cross-origin preflights by itself.
+      "access_control_allow_origin", "", "access_control_allow_methods", "",
+      "access_control_allow_headers", "", nullptr};
+  mg_callbacks callbacks{};
+  callbacks.begin_request = &Impl::OnRequest;
+  callbacks.http_error = &Impl::OnError;
+  callbacks.log_message = &Impl::OnMessage;
+  impl->context = mg_start(&callbacks, impl.get(), options);
+  if (impl->context == nullptr) {
+    return Fail(ErrorCode::kUnavailable,
+                "cannot listen on " + names + ": " + impl->first_complaint);
+  }
+
+  std::vector<mg_server_port> bound(addresses.size() * 2);
+  const int count =
+      mg_get_server_ports(impl->context, static_cast<int>(bound.size()), bound.data());
+  auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+  for (std::size_t i = 0; i < addresses.size() && static_cast<int>(i) < count; ++i) {
+    server->addresses_.push_back({addresses[i].host, bound[i].port});
+  }
+  return server;
+}
+
+HttpServer::~HttpServer() { mg_stop(impl_->context); }
+
+}  // namespace aliyun_ecs

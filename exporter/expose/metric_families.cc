@@ -1,0 +1,390 @@
+#include "expose/metric_families.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "metadata/judge.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using Labels = std::vector<ClientMetric::Label>;
+
+// One page in the making.
+struct Page {
+  const Snapshot& snapshot;
+  Instant now;
+  const BuildInfo& build;
+  SpotVerdict spot;
+};
+
+void AddSample(MetricFamily& family, Labels labels, double value) {
+  // A second sample with the same labels would make Prometheus refuse the whole page.
+  const bool again = std::any_of(family.metric.begin(), family.metric.end(),
+                                 [&](const ClientMetric& other) { return other.label == labels; });
+  if (again) return;
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  if (family.type == prometheus::MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  family.metric.push_back(std::move(metric));
+}
+
+// The indices under which an item is read: the entries of its directory, or one empty index.
+std::vector<std::string> IndicesOf(const Snapshot& snapshot, std::optional<Directory> directory) {
+  if (!directory) return {std::string()};
+  const auto& listing = snapshot.Listing(*directory);
+  const auto* const entries = listing ? listing->Get<std::vector<std::string>>() : nullptr;
+  return entries == nullptr ? std::vector<std::string>() : *entries;
+}
+
+// The labels that the items of a family give for one index; nullopt while they are not all known,
+// or when the instance has none of them.
+std::optional<Labels> LabelsFromItems(const Page& page, const std::vector<ItemId>& items,
+                                      const std::string& index) {
+  Labels labels;
+  bool any = false;
+  for (const ItemId item : items) {
+    if (page.snapshot.Excludes(item)) continue;
+    const Reading* const reading = page.snapshot.Find(item, index);
+    if (reading == nullptr) return std::nullopt;
+    const bool known = Row(item).presence == Presence::kAlways
+                           ? reading->answer.has_value()
+                           : reading->State() != ReadingState::kUnread;
+    if (!known) return std::nullopt;
+    const auto* const text = reading->Get<std::string>();
+    labels.push_back({std::string(Row(item).label), text == nullptr ? std::string() : *text});
+    any = any || text != nullptr;
+  }
+  if (!any) return std::nullopt;
+  return labels;
+}
+
+void FillLabels(const Page& page, const Family& row, MetricFamily& family) {
+  const auto items = ItemsOf(row);
+  for (const auto& index : IndicesOf(page.snapshot, DirectoryOf(items.front()))) {
+    auto labels = LabelsFromItems(page, items, index);
+    if (!labels) continue;
+    if (!row.labels.empty()) labels->insert(labels->begin(), {std::string(row.labels), index});
+    AddSample(family, *std::move(labels), 1);
+  }
+}
+
+void FillEntries(const Page& page, const Family& row, MetricFamily& family) {
+  const ItemId item = ItemsOf(row).front();
+  const Reading* const reading = page.snapshot.Find(item);
+  const auto* const words = reading == nullptr ? nullptr : reading->Get<std::vector<std::string>>();
+  if (words == nullptr) return;
+  for (const auto& word : *words) AddSample(family, {{std::string(Row(item).label), word}}, 1);
+}
+
+void FillBandwidth(const Page& page, const Family& row, MetricFamily& family) {
+  const Reading* const reading = page.snapshot.Find(ItemsOf(row).front());
+  const auto* const kilobits = reading == nullptr ? nullptr : reading->Get<std::int64_t>();
+  constexpr std::int64_t kBytesPerKilobit = 1000 / 8;
+  if (kilobits != nullptr) AddSample(family, {}, static_cast<double>(*kilobits * kBytesPerKilobit));
+}
+
+// The families below are made by code of their own: their items fit no general filling, or they
+// tell of the exporter itself.
+
+void FillInterfaceAddresses(const Page& page, MetricFamily& family) {
+  constexpr std::pair<ItemId, std::string_view> kKinds[] = {
+      {ItemAt("network/interfaces/macs/[mac]/private-ipv4s"), "private_ipv4"},
+      {ItemAt("network/interfaces/macs/[mac]/ipv4-prefixes"), "ipv4_prefix"},
+      {ItemAt("network/interfaces/macs/[mac]/ipv6-prefixes"), "ipv6_prefix"},
+  };
+  for (const auto& mac : IndicesOf(page.snapshot, Directory::kInterfaces)) {
+    for (const auto& [item, kind] : kKinds) {
+      const Reading* const reading = page.snapshot.Find(item, mac);
+      const auto* const addresses =
+          reading == nullptr ? nullptr : reading->Get<std::vector<std::string>>();
+      if (addresses == nullptr) continue;
+      for (const auto& address : *addresses) {
+        AddSample(family, {{"mac", mac}, {"kind", std::string(kind)}, {"address", address}}, 1);
+      }
+    }
+  }
+}
+
+void FillPublicKeys(const Page& page, MetricFamily& family) {
+  constexpr ItemId kKey = ItemAt("public-keys/[keypair-id]/openssh-key");
+  for (const auto& pair : IndicesOf(page.snapshot, Directory::kKeyPairs)) {
+    const Reading* const reading = page.snapshot.Find(kKey, pair);
+    const auto* const key = reading == nullptr ? nullptr : reading->Get<PublicKey>();
+    if (key == nullptr) continue;
+    AddSample(family,
+              {{"keypair_id", pair}, {"key_type", key->type}, {"fingerprint", key->fingerprint}},
+              1);
+  }
+}
+
+void FillSpotState(const Page& page, MetricFamily& family) {
+  if (page.snapshot.Excludes(kSpotTerminationTime)) return;
+  for (const SpotState state : kSpotStates) {
+    AddSample(family, {{"state", std::string(Name(state))}}, state == page.spot.state ? 1 : 0);
+  }
+}
+
+void FillSpotTimestamp(const Page& page, MetricFamily& family) {
+  if (page.spot.termination) AddSample(family, {}, ToUnixSeconds(*page.spot.termination));
+}
+
+void FillSpotCountdown(const Page& page, MetricFamily& family) {
+  if (page.spot.termination) {
+    AddSample(family, {}, ToSeconds(*page.spot.termination - page.now.system));
+  }
+}
+
+void FillSpotFirstSeen(const Page& page, MetricFamily& family) {
+  if (page.spot.first_seen) AddSample(family, {}, ToUnixSeconds(*page.spot.first_seen));
+}
+
+void FillSpotNotices(const Page& page, MetricFamily& family) {
+  if (page.snapshot.Excludes(kSpotTerminationTime)) return;
+  AddSample(family, {}, static_cast<double>(page.snapshot.spot.notices));
+}
+
+void FillSpotChanges(const Page& page, MetricFamily& family) {
+  if (page.snapshot.Excludes(kSpotTerminationTime)) return;
+  AddSample(family, {{"change", "moved"}}, static_cast<double>(page.snapshot.spot.moved));
+  AddSample(family, {{"change", "withdrawn"}}, static_cast<double>(page.snapshot.spot.withdrawn));
+}
+
+void FillRoleAttached(const Page& page, MetricFamily& family) {
+  if (const auto attached = RoleAttached(page.snapshot)) AddSample(family, {}, *attached ? 1 : 0);
+}
+
+// One sample for each role whose document was read, of the value that `pick` takes from it.
+template <typename Pick>
+void FillFromCredentials(const Page& page, MetricFamily& family, Pick pick) {
+  for (const auto& role : IndicesOf(page.snapshot, Directory::kRoles)) {
+    const Reading* const reading = page.snapshot.Find(kRoleCredentials, role);
+    const auto* const credentials = reading == nullptr ? nullptr : reading->Get<Credentials>();
+    if (credentials == nullptr) continue;
+    const std::optional<double> value = pick(*credentials);
+    if (value) AddSample(family, {{"role", role}}, *value);
+  }
+}
+
+std::optional<double> UnixSeconds(const std::optional<SystemTime>& time) {
+  return time ? std::optional(ToUnixSeconds(*time)) : std::nullopt;
+}
+
+void FillCredentialSuccess(const Page& page, MetricFamily& family) {
+  FillFromCredentials(page, family, [](const Credentials& credentials) {
+    return std::optional<double>(credentials.success ? 1 : 0);
+  });
+}
+
+void FillCredentialExpiration(const Page& page, MetricFamily& family) {
+  FillFromCredentials(page, family, [](const Credentials& credentials) {
+    return UnixSeconds(credentials.expiration);
+  });
+}
+
+void FillCredentialLastUpdated(const Page& page, MetricFamily& family) {
+  FillFromCredentials(page, family, [](const Credentials& credentials) {
+    return UnixSeconds(credentials.last_updated);
+  });
+}
+
+void FillCredentialCountdown(const Page& page, MetricFamily& family) {
+  FillFromCredentials(page, family, [&](const Credentials& credentials) -> std::optional<double> {
+    if (!credentials.expiration) return std::nullopt;
+    return ToSeconds(*credentials.expiration - page.now.system);
+  });
+}
+
+void FillCredentialRotations(const Page& page, MetricFamily& family) {
+  if (page.snapshot.Excludes(kRoleCredentials)) return;
+  for (const auto& [role, rotations] : page.snapshot.rotations) {
+    AddSample(family, {{"role", role}}, static_cast<double>(rotations));
+  }
+}
+
+void FillUp(const Page& page, MetricFamily& family) {
+  AddSample(family, {}, page.snapshot.up.value_or(false) ? 1 : 0);
+}
+
+void FillItems(const Page& page, MetricFamily& family) {
+  std::array<int, kReadingStates.size()> counts{};
+  for (std::size_t i = 0; i < kItems.size(); ++i) {
+    const auto state = JudgeRow(page.snapshot, static_cast<ItemId>(i));
+    if (state) ++counts[static_cast<std::size_t>(*state)];
+  }
+  for (const ReadingState state : kReadingStates) {
+    AddSample(family, {{"state", std::string(Name(state))}},
+              counts[static_cast<std::size_t>(state)]);
+  }
+}
+
+void FillLastSuccess(const Page& page, MetricFamily& family) {
+  for (const RefreshClass refresh : kRefreshClasses) {
+    const auto oldest = OldestAnswer(page.snapshot, refresh);
+    if (oldest)
+      AddSample(family, {{"refresh", std::string(Name(refresh))}}, ToUnixSeconds(*oldest));
+  }
+}
+
+void FillRefreshInterval(const Page& page, MetricFamily& family) {
+  for (const RefreshClass refresh : kRefreshClasses) {
+    AddSample(family, {{"refresh", std::string(Name(refresh))}},
+              ToSeconds(page.snapshot.RefreshInterval(refresh)));
+  }
+}
+
+void FillRequests(const Page& page, MetricFamily& family) {
+  for (std::size_t i = 0; i < kRequestCodeNames.size(); ++i) {
+    AddSample(family, {{"code", std::string(kRequestCodeNames[i])}},
+              static_cast<double>(page.snapshot.statistics.requests[i]));
+  }
+}
+
+void FillDurations(const Page& page, MetricFamily& family) {
+  const PollStatistics& statistics = page.snapshot.statistics;
+  ClientMetric metric;
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < statistics.durations.size(); ++i) {
+    cumulative += statistics.durations[i];
+    const double bound =
+        i < kDurationBounds.size() ? kDurationBounds[i] : std::numeric_limits<double>::infinity();
+    metric.histogram.bucket.push_back({cumulative, bound});
+  }
+  metric.histogram.sample_count = cumulative;
+  metric.histogram.sample_sum = statistics.duration_seconds;
+  family.metric.push_back(std::move(metric));
+}
+
+void FillThrottled(const Page& page, MetricFamily& family) {
+  AddSample(family, {}, static_cast<double>(page.snapshot.statistics.throttled));
+}
+
+void FillBackoff(const Page& page, MetricFamily& family) {
+  const Duration left = page.snapshot.paused_until - page.now.steady;
+  AddSample(family, {}, ToSeconds(std::max(left, Duration::zero())));
+}
+
+void FillBudget(const Page& page, MetricFamily& family) {
+  AddSample(family, {}, std::floor(page.snapshot.budget.Remaining(page.now.steady)));
+}
+
+void FillTokenExpiration(const Page& page, MetricFamily& family) {
+  if (const auto seconds = UnixSeconds(page.snapshot.token_expiration)) {
+    AddSample(family, {}, *seconds);
+  }
+}
+
+void FillTokenRenewals(const Page& page, MetricFamily& family) {
+  AddSample(family, {}, static_cast<double>(page.snapshot.statistics.token_renewals));
+}
+
+void FillBuildInfo(const Page& page, MetricFamily& family) {
+  AddSample(family,
+            {{"version", std::string(page.build.version)},
+             {"revision", std::string(page.build.revision)},
+             {"compiler", std::string(page.build.compiler)}},
+            1);
+}
+
+struct CodeFill {
+  std::string_view family;
+  void (*fill)(const Page&, MetricFamily&);
+};
+constexpr CodeFill kCodeFills[] = {
+    {"aliyun_ecs_network_interface_address_info", &FillInterfaceAddresses},
+    {"aliyun_ecs_public_key_info", &FillPublicKeys},
+    {"aliyun_ecs_spot_termination_state", &FillSpotState},
+    {"aliyun_ecs_spot_termination_timestamp_seconds", &FillSpotTimestamp},
+    {"aliyun_ecs_spot_termination_in_seconds", &FillSpotCountdown},
+    {"aliyun_ecs_spot_termination_first_seen_timestamp_seconds", &FillSpotFirstSeen},
+    {"aliyun_ecs_spot_termination_notices_total", &FillSpotNotices},
+    {"aliyun_ecs_spot_termination_notice_changes_total", &FillSpotChanges},
+    {"aliyun_ecs_ram_role_attached", &FillRoleAttached},
+    {"aliyun_ecs_ram_credential_success", &FillCredentialSuccess},
+    {"aliyun_ecs_ram_credential_expiration_timestamp_seconds", &FillCredentialExpiration},
+    {"aliyun_ecs_ram_credential_last_updated_timestamp_seconds", &FillCredentialLastUpdated},
+    {"aliyun_ecs_ram_credential_expires_in_seconds", &FillCredentialCountdown},
+    {"aliyun_ecs_ram_credential_rotations_total", &FillCredentialRotations},
+    {"aliyun_ecs_metadata_up", &FillUp},
+    {"aliyun_ecs_metadata_items", &FillItems},
+    {"aliyun_ecs_metadata_last_success_timestamp_seconds", &FillLastSuccess},
+    {"aliyun_ecs_metadata_refresh_interval_seconds", &FillRefreshInterval},
+    {"aliyun_ecs_metadata_requests_total", &FillRequests},
+    {"aliyun_ecs_metadata_request_duration_seconds", &FillDurations},
+    {"aliyun_ecs_metadata_throttled_total", &FillThrottled},
+    {"aliyun_ecs_metadata_backoff_seconds", &FillBackoff},
+    {"aliyun_ecs_metadata_request_budget_remaining", &FillBudget},
+    {"aliyun_ecs_metadata_token_expiration_timestamp_seconds", &FillTokenExpiration},
+    {"aliyun_ecs_metadata_token_renewals_total", &FillTokenRenewals},
+    {"aliyun_ecs_exporter_build_info", &FillBuildInfo},
+};
+
+constexpr const CodeFill& CodeFillOf(std::string_view family) {
+  for (const CodeFill& fill : kCodeFills) {
+    if (fill.family == family) return fill;
+  }
+  throw std::invalid_argument("no code fills this family");
+}
+
+constexpr bool EveryCodeFamilyIsFilled() {
+  for (const Family& family : kFamilies) {
+    if (family.fill == FamilyFill::kCode) CodeFillOf(family.name);  // throws, so does not compile
+  }
+  return true;
+}
+static_assert(EveryCodeFamilyIsFilled());
+
+prometheus::MetricType TypeOf(FamilyType type) {
+  switch (type) {
+    case FamilyType::kCounter:
+      return prometheus::MetricType::Counter;
+    case FamilyType::kHistogram:
+      return prometheus::MetricType::Histogram;
+    case FamilyType::kInfo:  // text format 0.0.4 has no other word for it
+    case FamilyType::kGauge:
+      break;
+  }
+  return prometheus::MetricType::Gauge;
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> MetricFamilies(const Snapshot& snapshot, Instant now,
+                                                     const BuildInfo& build) {
+  const Page page{snapshot, now, build, JudgeSpot(snapshot, now)};
+  std::vector<MetricFamily> families;
+  for (const Family& row : kFamilies) {
+    MetricFamily family;
+    family.name = row.name;
+    family.help = row.help;
+    family.type = TypeOf(row.type);
+    switch (row.fill) {
+      case FamilyFill::kLabels:
+        FillLabels(page, row, family);
+        break;
+      case FamilyFill::kEntries:
+        FillEntries(page, row, family);
+        break;
+      case FamilyFill::kBandwidth:
+        FillBandwidth(page, row, family);
+        break;
+      case FamilyFill::kCode:
+        CodeFillOf(row.name).fill(page, family);
+        break;
+    }
+    if (!family.metric.empty()) families.push_back(std::move(family));
+  }
+  return families;
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,81 @@
+#include "expose/site.h"
+
+#include <algorithm>
+
+#include "expose/metric_families.h"
+#include "expose/status_page.h"
+#include "expose/text_format.h"
+#include "metadata/snapshot_json.h"
+
+namespace aliyun_ecs {
+namespace {
+
+constexpr std::string_view kStatus = "/";
+constexpr std::string_view kSnapshot = "/snapshot";
+constexpr std::string_view kHealthy[] = {"/-/healthy", "/healthz"};
+constexpr std::string_view kReady[] = {"/-/ready", "/readyz"};
+
+bool IsOneOf(std::string_view path, const std::string_view (&paths)[2]) {
+  return std::find(std::begin(paths), std::end(paths), path) != std::end(paths);
+}
+
+}  // namespace
+
+Site::Site(const SnapshotStore& store, const Clock& clock, const BuildInfo& build,
+           std::string telemetry_path)
+    : store_(store), clock_(clock), build_(build), telemetry_path_(std::move(telemetry_path)) {}
+
+WebResponse Site::Handle(const WebRequest& request) const {
+  WebResponse (Site::*page)() const = nullptr;
+  if (request.path == telemetry_path_) page = &Site::Metrics;
+  if (request.path == kSnapshot) page = &Site::SnapshotDocument;
+  if (request.path == kStatus) page = &Site::Status;
+  if (IsOneOf(request.path, kHealthy)) page = &Site::Healthy;
+  if (IsOneOf(request.path, kReady)) page = &Site::Ready;
+  if (page == nullptr) return {404, "text/plain; charset=utf-8", {}, "404: no such page\n"};
+  if (request.method != "GET" && request.method != "HEAD") {
+    return {405, "text/plain; charset=utf-8", {{"Allow", "GET, HEAD"}}, "405: GET or HEAD only\n"};
+  }
+  return (this->*page)();
+}
+
+bool Site::IsTelemetryPath(std::string_view path) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+           c == '.' || c == '_' || c == '-';
+  };
+  return path.starts_with('/') && std::all_of(path.begin(), path.end(), allowed) &&
+         path != kStatus && path != kSnapshot && !IsOneOf(path, kHealthy) && !IsOneOf(path, kReady);
+}
+
+WebResponse Site::Metrics() const {
+  const auto families = MetricFamilies(*store_.Current(), Now(clock_), build_);
+  return {200, TextFormat::kContentType, {}, TextFormat().Serialize(families)};
+}
+
+WebResponse Site::SnapshotDocument() const {
+  return {200, "application/json", {}, SnapshotToJson(*store_.Current(), Now(clock_)) + "\n"};
+}
+
+WebResponse Site::Status() const {
+  return {200,
+          "text/html; charset=utf-8",
+          {},
+          StatusPage(*store_.Current(), Now(clock_), build_, telemetry_path_)};
+}
+
+WebResponse Site::Healthy() const {
+  WebResponse response;
+  response.body = "healthy\n";
+  return response;
+}
+
+WebResponse Site::Ready() const {
+  WebResponse response;
+  const bool ready = store_.Current()->ready;
+  response.status = ready ? 200 : 503;
+  response.body = ready ? "ready\n" : "not ready: scalars, spot notice or role are not known yet\n";
+  return response;
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,447 @@
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "base/build_info.h"
+#include "base/text.h"
+#include "expose/metrics_reference.h"
+#include "expose/site.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+using Values = std::vector<std::string>;
+
+// Takes one value into the options, or says what is allowed.
+using Take = std::optional<std::string> (*)(Options&, const std::string&);
+
+struct Setting {
+  std::string_view name;
+  bool repeatable;
+  std::string_view initial;  // the default, as a user would write it; empty: none
+  std::string_view placeholder;
+  std::string_view help;
+  Take take;
+};
+
+// "1h30m", "5s", "500ms": whole numbers with units, as Go and Prometheus write durations.
+std::optional<Duration> ParseDuration(std::string_view text) {
+  constexpr std::pair<std::string_view, Duration> kUnits[] = {
+      {"ms", milliseconds(1)}, {"s", seconds(1)}, {"m", minutes(1)}, {"h", hours(1)}};
+  constexpr std::int64_t kMost = 1'000'000'000;
+  if (text.empty()) return std::nullopt;
+  Duration total{};
+  while (!text.empty()) {
+    std::int64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || count < 0 || count > kMost) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    const auto unit_size = std::min(text.find_first_of("0123456789"), text.size());
+    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& entry) {
+      return entry.first == text.substr(0, unit_size);
+    });
+    if (unit == std::end(kUnits)) return std::nullopt;
+    total += count * std::min<Duration>(unit->second, hours(1));
+    if (total > hours(24 * 365)) return std::nullopt;
+    text.remove_prefix(unit_size);
+  }
+  return total;
+}
+
+std::optional<std::string> TakeDuration(const std::string& text, Duration least, Duration most,
+                                        std::string_view allowed, Duration& into) {
+  const auto duration = ParseDuration(text);
+  if (!duration || *duration < least || *duration > most) return std::string(allowed);
+  into = *duration;
+  return std::nullopt;
+}
+
+template <Duration PollOptions::*kMember>
+std::optional<std::string> TakeInterval(Options& options, const std::string& text) {
+  return TakeDuration(text, seconds(1), hours(24), "a duration from 1s to 24h, like 5s or 1h30m",
+                      options.poll.*kMember);
+}
+
+template <double PollOptions::*kMember, int kLeastTimesTen, int kMost>
+std::optional<std::string> TakeNumber(Options& options, const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  constexpr double kLeast = kLeastTimesTen / 10.0;
+  const bool number = error == std::errc() && end == text.data() + text.size();
+  if (!number || !(value >= kLeast && value <= kMost)) {
+    return fmt::format("a number from {} to {}", kLeast, kMost);
+  }
+  options.poll.*kMember = value;
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeListenAddress(Options& options, const std::string& text) {
+  const auto address = ListenAddress::Parse(text);
+  if (!address) return "an address like :10200, 127.0.0.1:10200 or [::1]:10200";
+#ifdef ALIYUN_ECS_SYSTEM_CIVETWEB
+  if (address->host.starts_with('[')) {
+    return "an IPv4 address, because this exporter was built with the system's CivetWeb, which "
+           "has no IPv6";
+  }
+#endif
+  options.listen_addresses.push_back(*address);
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeTelemetryPath(Options& options, const std::string& text) {
+  if (!Site::IsTelemetryPath(text)) {
+    return "a path like /metrics of letters, digits and /._- that no other page has";
+  }
+  options.telemetry_path = text;
+  return std::nullopt;
+}
+
+// http://HOST or http://HOST:PORT. The service speaks plain HTTP only.
+std::optional<std::string> TakeMetadataUrl(Options& options, const std::string& text) {
+  constexpr std::string_view kScheme = "http://";
+  constexpr auto kAllowed = "a URL like http://100.100.100.200 or http://127.0.0.1:10280";
+  if (!text.starts_with(kScheme)) return kAllowed;
+  std::string_view authority = std::string_view(text).substr(kScheme.size());
+  if (authority.ends_with('/')) authority.remove_suffix(1);
+  const auto is_host_character = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-.:[]").find(c) != std::string_view::npos;
+  };
+  if (authority.empty() || !std::all_of(authority.begin(), authority.end(), is_host_character)) {
+    return kAllowed;
+  }
+  if (const auto colon = authority.rfind(':');
+      colon != std::string_view::npos && !authority.ends_with(']')) {
+    const auto port = authority.substr(colon + 1);
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    const bool whole = error == std::errc() && end == port.data() + port.size();
+    if (colon == 0 || !whole || number == 0 || number > 65535) return kAllowed;
+  }
+  options.metadata_url = std::string(kScheme) + std::string(authority);
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeMode(Options& options, const std::string& text) {
+  if (text != "hardened" && text != "normal") return "hardened or normal";
+  options.client.mode = text == "normal" ? MetadataMode::kNormal : MetadataMode::kHardened;
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeTokenTtl(Options& options, const std::string& text) {
+  int ttl = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ttl);
+  if (error != std::errc() || end != text.data() + text.size() || ttl < 1 || ttl > 21600) {
+    return "a number of seconds from 1 to 21600";
+  }
+  options.client.token_ttl = seconds(ttl);
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeTimeout(Options& options, const std::string& text) {
+  return TakeDuration(text, milliseconds(10), seconds(60), "a duration from 10ms to 60s",
+                      options.client.timeout);
+}
+
+std::optional<std::string> TakeExclude(Options& options, const std::string& text) {
+  const auto found = std::find_if(kItems.begin(), kItems.end(),
+                                  [&](const Item& item) { return item.path == text; });
+  if (found == kItems.end()) {
+    return "an item as METRICS.md lists it, like disks/[disk-id]/name";
+  }
+  options.poll.exclude.set(static_cast<std::size_t>(found - kItems.begin()));
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeLogLevel(Options& options, const std::string& text) {
+  const auto level = ParseLogLevel(text);
+  if (!level) return "debug, info, warn or error";
+  options.log_level = *level;
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeLogFormat(Options& options, const std::string& text) {
+  const auto format = ParseLogFormat(text);
+  if (!format) return "logfmt or json";
+  options.log_format = *format;
+  return std::nullopt;
+}
+
+constexpr Setting kSettings[] = {
+    {"web.listen-address", true, ":10200", "ADDRESS",
+     "where to serve pages; :PORT is every address, IPv4 and IPv6", &TakeListenAddress},
+    {"web.telemetry-path", false, "/metrics", "PATH", "path of the metrics page",
+     &TakeTelemetryPath},
+    {"metadata.url", false, "http://100.100.100.200", "URL", "where the metadata service is",
+     &TakeMetadataUrl},
+    {"metadata.mode", false, "hardened", "hardened|normal",
+     "with or without a session token; never a silent fallback", &TakeMode},
+    {"metadata.token-ttl", false, "21600", "SECONDS", "life of a session token, 1 to 21600",
+     &TakeTokenTtl},
+    {"metadata.timeout", false, "2s", "DURATION", "for one request", &TakeTimeout},
+    {"metadata.exclude", true, "", "ITEM", "an item that is not read at all", &TakeExclude},
+    {"poll.spot-interval", false, "5s", "DURATION", "between reads of the spot notice",
+     &TakeInterval<&PollOptions::spot_interval>},
+    {"poll.notice-interval", false, "2s", "DURATION", "instead, while a notice stands",
+     &TakeInterval<&PollOptions::notice_interval>},
+    {"poll.credentials-interval", false, "1h", "DURATION",
+     "between reads of a RAM credential far from its end",
+     &TakeInterval<&PollOptions::credentials_interval>},
+    {"poll.listing-interval", false, "5m", "DURATION",
+     "between listings of interfaces, disks, key pairs and role",
+     &TakeInterval<&PollOptions::listing_interval>},
+    {"poll.identity-interval", false, "1h", "DURATION", "between reads of everything else",
+     &TakeInterval<&PollOptions::identity_interval>},
+    {"poll.budget", false, "2", "NUMBER", "most requests per second in the long run",
+     &TakeNumber<&PollOptions::budget, 1, 50>},
+    {"poll.burst", false, "100", "NUMBER", "most requests at once",
+     &TakeNumber<&PollOptions::burst, 10, 1000>},
+    {"log.level", false, "info", "LEVEL", "debug, info, warn or error", &TakeLogLevel},
+    {"log.format", false, "logfmt", "FORMAT", "logfmt or json", &TakeLogFormat},
+};
+
+const Setting* FindSetting(std::string_view name) {
+  const auto found = std::find_if(std::begin(kSettings), std::end(kSettings),
+                                  [&](const Setting& setting) { return setting.name == name; });
+  return found == std::end(kSettings) ? nullptr : found;
+}
+
+constexpr std::string_view kEnvironmentPrefix = "ALIYUN_ECS_EXPORTER_";
+
+std::string EnvironmentName(std::string_view flag) {
+  std::string name(kEnvironmentPrefix);
+  for (const char c : flag) {
+    const bool letter = c >= 'a' && c <= 'z';
+    name += letter ? static_cast<char>(c - 'a' + 'A') : '_';
+  }
+  return name;
+}
+
+// Where settings came from and what was wrong with them.
+class Reader {
+ public:
+  struct Given {
+    Values values;
+    std::string source;  // behind the value in a complaint; empty for the command line
+  };
+
+  void ReadFile(const std::string& path);
+  void ReadEnvironment(const Environment& environment);
+  void Give(std::string_view name, Values values, std::string source = {}) {
+    given_[name] = Given{std::move(values), std::move(source)};
+  }
+  void Complain(std::string complaint) { complaints_.push_back(std::move(complaint)); }
+
+  [[nodiscard]] Options MakeOptions();
+  [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
+
+ private:
+  void ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& node);
+
+  std::map<std::string_view, Given> given_;  // by Setting::name; the later giver wins
+  std::vector<std::string> complaints_;
+};
+
+void Reader::ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    Complain(fmt::format("--config.file: {} cannot be read, or is empty", JsonQuote(path)));
+    return;
+  }
+  try {
+    const YAML::Node root = YAML::Load(text.str());
+    if (root.IsNull()) return;
+    if (root.IsMap()) {
+      ReadNode(path, "", root);
+    } else {
+      Complain(fmt::format("--config.file: {} does not hold settings as \"key: value\"",
+                           JsonQuote(path)));
+    }
+  } catch (const YAML::Exception& exception) {
+    Complain(fmt::format("--config.file: {} is not YAML (line {}, {})", JsonQuote(path),
+                         exception.mark.line + 1, exception.msg));
+  }
+}
+
+// A setting's key may be dotted ("poll.budget: 2") or nested ("poll: {budget: 2}").
+void Reader::ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& node) {
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar()) {
+      Complain(fmt::format("{}: a key that is not a word", path));
+      continue;
+    }
+    const std::string name = prefix + entry.first.Scalar();
+    if (!seen.insert(name).second)
+      Complain(fmt::format("{}: {} is given twice", path, JsonQuote(name)));
+    const Setting* const setting = FindSetting(name);
+    if (setting == nullptr && entry.second.IsMap()) {
+      ReadNode(path, name + ".", entry.second);
+      continue;
+    }
+    if (setting == nullptr) {
+      Complain(fmt::format("{}: {} is not a setting; see --help", path, JsonQuote(name)));
+      continue;
+    }
+    Values values;
+    bool words = true;
+    if (entry.second.IsScalar()) {
+      values.push_back(entry.second.Scalar());
+    } else if (entry.second.IsSequence() && setting->repeatable) {
+      for (const auto& element : entry.second) {
+        words = words && element.IsScalar();
+        if (element.IsScalar()) values.push_back(element.Scalar());
+      }
+    } else {
+      words = false;
+    }
+    if (!words) {
+      Complain(fmt::format("{}: {} must be {}", path, JsonQuote(name),
+                           setting->repeatable ? "a value or a list of values" : "one value"));
+      continue;
+    }
+    Give(setting->name, std::move(values), "in " + path);
+  }
+}
+
+void Reader::ReadEnvironment(const Environment& environment) {
+  for (const Setting& setting : kSettings) {
+    const std::string name = EnvironmentName(setting.name);
+    const auto text = environment(name);
+    if (!text) continue;
+    Values values;
+    if (setting.repeatable) {
+      for (const auto piece : Split(*text, ',')) values.emplace_back(Trim(piece));
+    } else {
+      values.push_back(*text);
+    }
+    Give(setting.name, std::move(values), "in the environment variable " + name);
+  }
+}
+
+Options Reader::MakeOptions() {
+  Options options;
+  for (const Setting& setting : kSettings) {
+    const auto found = given_.find(setting.name);
+    Given given;
+    if (found != given_.end()) {
+      given = found->second;
+    } else if (!setting.initial.empty()) {
+      given.values.emplace_back(setting.initial);
+    }
+    for (const auto& value : given.values) {
+      const auto allowed = setting.take(options, value);
+      if (!allowed) continue;
+      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(value),
+                           given.source.empty() ? "" : " ", given.source, *allowed));
+    }
+  }
+  if (options.listen_addresses.empty() && complaints_.empty()) {
+    Complain("--web.listen-address: the list is empty, so there is nowhere to listen");
+  }
+  return options;
+}
+
+std::string Version() {
+  const BuildInfo& build = GetBuildInfo();
+  return fmt::format("aliyun_ecs_exporter, version {} (revision {}, built by {})\n", build.version,
+                     build.revision, build.compiler);
+}
+
+}  // namespace
+
+std::optional<std::string> ProcessEnvironment(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Invocation ReadOptions(int argc, const char* const* argv, const Environment& environment) {
+  CLI::App app(
+      "Tells Prometheus what the instance metadata service says about this Alibaba Cloud "
+      "ECS instance.");
+  app.name("aliyun_ecs_exporter");
+  app.footer(fmt::format(
+      "A flag on the command line wins over the environment (--poll.budget is {}), that over\n"
+      "--config.file (YAML; keys as the flags, \"poll.budget: 2\" or nested), that over the "
+      "default.\nRepeatable flags: lists in the file, commas in the environment.",
+      EnvironmentName("poll.budget")));
+  app.allow_extras();
+  std::map<std::string_view, Values> flags;
+  for (const Setting& setting : kSettings) {
+    auto* const option = app.add_option("--" + std::string(setting.name), flags[setting.name],
+                                        std::string(setting.help));
+    // One value for each time the flag is given, however often; the last decides below.
+    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    option->type_name(std::string(setting.placeholder))->default_str(std::string(setting.initial));
+    option->trigger_on_parse(false);
+  }
+  std::string config_file;
+  app.add_option("--config.file", config_file, "settings in YAML")->type_name("FILE");
+  bool config_check = false, version = false, metrics_reference = false;
+  app.add_flag("--config.check", config_check, "check all settings, say what is wrong, and exit");
+  app.add_flag("--metrics-reference", metrics_reference, "print METRICS.md and exit");
+  app.add_flag("--version", version, "print the version and exit");
+
+  Invocation invocation;
+  Reader reader;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    invocation.action = Invocation::Action::kPrint;
+    invocation.text = app.help();
+    return invocation;
+  } catch (const CLI::ParseError& error) {
+    reader.Complain(error.what());
+  }
+  if (version || metrics_reference) {
+    invocation.action = Invocation::Action::kPrint;
+    invocation.text = version ? Version() : MetricsReference();
+    return invocation;
+  }
+  for (const auto& extra : app.remaining()) {
+    reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(extra)));
+  }
+  if (config_file.empty()) {
+    config_file = environment(EnvironmentName("config.file")).value_or("");
+  }
+  if (!config_file.empty()) reader.ReadFile(config_file);
+  reader.ReadEnvironment(environment);
+  for (auto& [name, values] : flags) {
+    if (values.empty()) continue;
+    const bool repeatable = FindSetting(name)->repeatable;
+    if (!repeatable && values.size() > 1) {
+      reader.Complain(fmt::format("--{}: given {} times, allowed once", name, values.size()));
+    }
+    reader.Give(name, std::move(values));
+  }
+  invocation.options = reader.MakeOptions();
+  invocation.complaints = reader.complaints();
+  if (!invocation.complaints.empty()) {
+    invocation.action = Invocation::Action::kRefuse;
+  } else if (config_check) {
+    invocation.action = Invocation::Action::kPrint;
+    invocation.text = "all settings are good\n";
+  }
+  return invocation;
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "client/metadata_client.h"
+#include "expose/http_server.h"
+#include "poll/poller.h"
+
+namespace aliyun_ecs {
+
+// Everything a user can set, checked and typed.
+struct Options {
+  std::vector<ListenAddress> listen_addresses;
+  std::string telemetry_path;
+  std::string metadata_url;  // without a final slash
+  ClientOptions client;
+  PollOptions poll;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kLogfmt;
+};
+
+// What the command line asks for.
+struct Invocation {
+  enum class Action { kRun, kPrint, kRefuse };
+  Action action = Action::kRun;
+  Options options;                      // kRun
+  std::string text;                     // kPrint: for standard output, then exit 0
+  std::vector<std::string> complaints;  // kRefuse: one line each for standard error, then exit 1
+};
+
+// The value of an environment variable, or nullopt; a seam for tests.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+[[nodiscard]] std::optional<std::string> ProcessEnvironment(const std::string& name);
+
+// Reads the settings from the command line, else from the environment
+// (--poll.spot-interval is ALIYUN_ECS_EXPORTER_POLL_SPOT_INTERVAL), else from the file named by
+// --config.file (YAML; keys as the flags, dotted or nested), else takes the default. Every wrong
+// value is complained of, not only the first.
+[[nodiscard]] Invocation ReadOptions(int argc, const char* const* argv,
+                                     const Environment& environment);
+
+}  // namespace aliyun_ecs
