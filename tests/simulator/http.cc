@@ -1,0 +1,109 @@
+#include "simulator/http.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace aliyun_ecs::simulator {
+namespace {
+
+// Not std::tolower: header names are ASCII, whatever the locale.
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool EqualInAnyCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+std::optional<int> HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = Lower(c);
+  if (lower >= 'a' && lower <= 'f') return lower - 'a' + 10;
+  return std::nullopt;
+}
+
+// An escape that is none stays as it is, as lighttpd leaves it.
+std::string PercentDecode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const auto high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
+      if (high && low) {
+        decoded += static_cast<char>(*high * 16 + *low);
+        i += 2;
+        continue;
+      }
+    }
+    decoded += text[i];
+  }
+  return decoded;
+}
+
+}  // namespace
+
+const std::string* FindHeader(const Request& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers) {
+    if (EqualInAnyCase(key, name)) return &value;
+  }
+  return nullptr;
+}
+
+Target ParseTarget(std::string_view target) {
+  const auto mark = target.find('?');
+  if (mark == std::string_view::npos) return {PercentDecode(target), ""};
+  return {PercentDecode(target.substr(0, mark)), std::string(target.substr(mark + 1))};
+}
+
+std::string_view ReasonPhrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 411:
+      return "Length Required";
+    case 413:
+      return "Request Entity Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Unknown";
+  }
+}
+
+Response ErrorPage(int status) {
+  // The 404 page was captured from the real service and is lighttpd's own page; the pages for the
+  // other statuses are inferred from it.
+  return {.status = status,
+          .content_type = "text/html",
+          .body = fmt::format(R"(<?xml version="1.0" encoding="iso-8859-1"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
+         "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
+ <head>
+  <title>{0} - {1}</title>
+ </head>
+ <body>
+  <h1>{0} - {1}</h1>
+ </body>
+</html>
+)",
+                              status, ReasonPhrase(status))};
+}
+
+}  // namespace aliyun_ecs::simulator

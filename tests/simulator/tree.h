@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace aliyun_ecs::simulator {
+
+enum class Profile {
+  kLinux,  // what a plain Linux instance has: no Windows items, no Marketplace image, no
+           // public-ipv4
+  kFull,   // every item of the catalog; synthetic, since no real instance has all of them
+};
+
+// What Tree::FromCatalog fills.
+struct CatalogContents {
+  Profile profile = Profile::kLinux;
+  int interfaces = 1;  // 1 to kMostInterfaces
+  int disks = 1;       // 0 to kMostDisks
+  bool key_pair = true;
+};
+inline constexpr int kMostInterfaces = 64;
+inline constexpr int kMostDisks = 64;
+
+// What an instance's metadata is made of: leaf texts by their path below the version, such as
+// "meta-data/instance-id". A directory exists through the leaves below it, so that no path is both
+// and none is empty.
+//
+// A value; not thread-safe.
+class Tree {
+ public:
+  // An instance of made-up but consistent values: the catalog's examples, and undocumented leaves
+  // that real instances have too. The RAM credential and the spot notice are missing; they have a
+  // life of their own (instance.h).
+  [[nodiscard]] static Tree FromCatalog(const CatalogContents& contents);
+
+  // The tree of a JSON object: objects are directories and strings are leaves; a name with slashes
+  // is a path. Nothing else is added. An Error is one sentence that names the place.
+  [[nodiscard]] static Result<Tree> FromJson(std::string_view json);
+
+  // What the service prints for `path`: the text of a leaf, or the listing of a directory, with or
+  // without a slash at the end; nullopt where there is nothing. The root is "".
+  [[nodiscard]] std::optional<std::string> Read(std::string_view path) const;
+
+  // Sets a leaf. Fails when a name of the path is none, or the path would turn a leaf into a
+  // directory or the other way round; the tree is then unchanged.
+  [[nodiscard]] Result<void> Put(std::string_view path, std::string text);
+
+  // Sets a leaf and removes what stands in its way. REQUIRES: every name of the path is one.
+  void Overwrite(std::string_view path, std::string text);
+
+  // Removes a leaf, or a directory with all below it; false when there was neither.
+  bool Erase(std::string_view path);
+
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& leaves() const {
+    return leaves_;
+  }
+
+ private:
+  [[nodiscard]] bool HasDirectory(std::string_view path) const;
+
+  std::map<std::string, std::string, std::less<>> leaves_;
+};
+
+}  // namespace aliyun_ecs::simulator
