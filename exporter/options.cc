@@ -257,6 +257,7 @@ class Reader {
   void ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& node);
 
   std::map<std::string_view, Given> given_;  // by Setting::name; the later giver wins
+  std::set<std::string> names_in_file_;
   std::vector<std::string> complaints_;
 };
 
@@ -284,14 +285,13 @@ void Reader::ReadFile(const std::string& path) {
 
 // A setting's key may be dotted ("poll.budget: 2") or nested ("poll: {budget: 2}").
 void Reader::ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& node) {
-  std::set<std::string> seen;
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) {
       Complain(fmt::format("{}: a key that is not a word", path));
       continue;
     }
     const std::string name = prefix + entry.first.Scalar();
-    if (!seen.insert(name).second)
+    if (!names_in_file_.insert(name).second)
       Complain(fmt::format("{}: {} is given twice", path, JsonQuote(name)));
     const Setting* const setting = FindSetting(name);
     if (setting == nullptr && entry.second.IsMap()) {

@@ -20,7 +20,9 @@ SteadyTime TokenBucket::AvailableAt(SteadyTime now) const {
   const double missing = 1 - Remaining(now);
   if (missing <= 0) return now;
   // Rounded up to a microsecond, so that a caller who comes back then is not told "almost".
-  return now + std::chrono::microseconds(std::llround(std::ceil(missing / rate_ * 1e6)) + 1);
+  // From then on, if `now` is before it.
+  return std::max(now, level_at_) +
+         std::chrono::microseconds(std::llround(std::ceil(missing / rate_ * 1e6)) + 1);
 }
 
 double TokenBucket::Remaining(SteadyTime now) const {

@@ -1,6 +1,7 @@
 #include "poll/poller.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -357,6 +358,12 @@ void Poller::Publish() {
   if (!snapshot_.ready && AnswersScalarsSpotAndRole(snapshot_)) {
     snapshot_.ready = true;
     Log(LogLevel::kInfo, "ready: scalars, spot notice and role are known");
+  }
+  if (!fill_logged_ && schedule_.filled()) {
+    fill_logged_ = true;
+    const auto& requests = snapshot_.statistics.requests;
+    Log(LogLevel::kInfo, "first fill complete",
+        {{"requests", std::accumulate(requests.begin(), requests.end(), std::size_t{0})}});
   }
   store_.Publish(snapshot_);
 }

@@ -66,6 +66,7 @@ void Schedule::Remove(const Target& target) {
   if (found == jobs_.end()) return;
   if (!found->attempted) --unattempted_;
   jobs_.erase(found);
+  filled_ = filled_ || unattempted_ == 0;
 }
 
 bool Schedule::Before(const Job& a, const Job& b, SteadyTime now) const {
@@ -126,7 +127,7 @@ void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   if (!job.attempted) --unattempted_;
   job.attempted = true;
   job.repeated = false;
-  if (unattempted_ == 0) filled_ = true;
+  filled_ = filled_ || unattempted_ == 0;
 }
 
 Duration Schedule::Spacing() const {

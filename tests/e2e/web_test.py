@@ -1,0 +1,52 @@
+"""The web server of the real exporter."""
+
+import socket
+
+import harness
+
+
+class WebTest(harness.Case):
+    def setUp(self):
+        self.start_simulator()
+        self.start_exporter("--web.telemetry-path=/numbers")
+
+    def test_knows_its_pages_exactly(self):
+        for path, status in {"/numbers": 200, "/numbers?collect[]=x": 200, "/": 200,
+                             "/snapshot": 200, "/-/healthy": 200, "/healthz": 200,
+                             "/metrics": 404, "/numbersfoo": 404, "/numbers/foo": 404,
+                             "/Numbers": 404, "/../etc/passwd": 404}.items():
+            self.assertEqual(harness.request(self.web, "GET", path).status, status, path)
+
+    def test_answers_head_like_get_without_a_body(self):
+        get = harness.request(self.web, "GET", "/-/healthy")
+        head = harness.request(self.web, "HEAD", "/-/healthy")
+        self.assertEqual((head.status, head.body), (200, ""))
+        self.assertEqual(head.headers["Content-Length"], get.headers["Content-Length"])
+        self.assertEqual(harness.request(self.web, "HEAD", "/nowhere").status, 404)
+
+    def test_refuses_other_methods_and_says_which_it_takes(self):
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            response = harness.request(self.web, method, "/numbers", body="x")
+            self.assertEqual((response.status, response.headers["Allow"]), (405, "GET, HEAD"))
+
+    def test_names_the_text_format(self):
+        response = harness.request(self.web, "GET", "/numbers")
+        self.assertEqual(response.headers["Content-Type"],
+                         "text/plain; version=0.0.4; charset=utf-8")
+
+    def test_listens_on_several_addresses_of_both_families(self):
+        if not socket.has_ipv6:
+            self.skip_or_fail("no IPv6 here")
+        program = self.start(
+            harness.EXPORTER, "--web.listen-address=127.0.0.1:0", "--web.listen-address=[::1]:0",
+            "--web.listen-address=:0", f"--metadata.url=http://{self.metadata}")
+        for host in ("127.0.0.1", "::1", None):
+            address = program.wait_for(r"msg=listening address=(\S+)")[1]
+            for target in ([host] if host else ["127.0.0.1", "::1"]):
+                port = address.rsplit(":", 1)[1]
+                answer = harness.request(f"{target}:{port}", "GET", "/-/healthy")
+                self.assertEqual(answer.status, 200, (address, target))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,140 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+// The arrows of the house: which folder may include which, and which library appears where.
+// CMakeLists.txt says the same to the linker; headers without a library need this test.
+
+namespace aliyun_ecs {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kSource = ALIYUN_ECS_SOURCE_DIR;
+
+// base <- metadata <- client <- poll, and expose beside client. main and options may all.
+const std::map<std::string, std::set<std::string>> kArrows = {
+    {"base", {"base"}},
+    {"metadata", {"metadata", "base"}},
+    {"client", {"client", "metadata", "base"}},
+    {"poll", {"poll", "client", "metadata", "base"}},
+    {"expose", {"expose", "metadata", "base"}},
+    {"simulator", {"simulator", "metadata", "base"}},
+};
+
+// By the start of the header's name: the only files (by the start of their path) that include it.
+const std::map<std::string, std::vector<std::string>> kLibraries = {
+    {"curl/", {"exporter/client/curl_transport.cc"}},
+    {"prometheus/", {"exporter/expose/"}},
+    {"civetweb.h", {"exporter/expose/http_server.cc", "tests/simulator/server.cc"}},
+    {"nlohmann/",
+     {"exporter/metadata/snapshot_json.cc", "exporter/metadata/value.cc", "tests/simulator/"}},
+    {"CLI/", {"exporter/options.cc", "tests/simulator/main.cc"}},
+    {"yaml-cpp/", {"exporter/options.cc"}},
+    {"spdlog/", {"exporter/base/log.cc"}},
+    {"openssl/", {"exporter/metadata/value.cc"}},
+};
+
+struct Include {
+  std::string file;    // "exporter/poll/poller.cc"
+  std::string header;  // "client/metadata_client.h" or "curl/curl.h"
+  bool ours;           // in quotes
+};
+
+// Every #include of the product and of the simulator.
+std::vector<Include> Includes() {
+  std::vector<Include> includes;
+  for (const char* const root : {"exporter", "tests/simulator"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(kSource / root)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cc") continue;
+      const std::string file = fs::relative(entry.path(), kSource).generic_string();
+      std::ifstream stream(entry.path());
+      for (std::string line; std::getline(stream, line);) {
+        if (!line.starts_with("#include")) continue;
+        const auto open = line.find_first_of("\"<");
+        const auto close = line.find_last_of("\">");
+        EXPECT_LT(open, close) << file << ": " << line;
+        includes.push_back({file, line.substr(open + 1, close - open - 1), line[open] == '"'});
+      }
+    }
+  }
+  return includes;
+}
+
+// "poll" for "exporter/poll/poller.cc"; empty for main.cc and options, which may all.
+std::string FolderOf(const std::string& file) {
+  if (file.starts_with("tests/simulator/")) return "simulator";
+  const std::string inside = file.substr(file.find('/') + 1);
+  const auto slash = inside.find('/');
+  return slash == std::string::npos ? "" : inside.substr(0, slash);
+}
+
+TEST(IncludeArrowsTest, EveryFolderHasItsArrows) {
+  for (const auto& include : Includes()) {
+    const std::string folder = FolderOf(include.file);
+    EXPECT_TRUE(folder.empty() || kArrows.contains(folder))
+        << include.file << " lies in a folder without arrows; say above what it may include";
+  }
+}
+
+TEST(IncludeArrowsTest, FoldersIncludeOnlyWhatTheirArrowsAllow) {
+  const auto includes = Includes();
+  ASSERT_GT(includes.size(), 200u) << "the test looks in the wrong place";
+  for (const auto& [file, header, ours] : includes) {
+    const std::string folder = FolderOf(file);
+    if (!ours || folder.empty()) continue;
+    EXPECT_TRUE(kArrows.at(folder).contains(header.substr(0, header.find('/'))))
+        << file << " must not include " << header;
+  }
+}
+
+TEST(IncludeArrowsTest, LibrariesAppearOnlyWhereTheyBelong) {
+  std::set<std::string> seen;
+  for (const auto& [file, header, ours] : Includes()) {
+    if (ours) continue;
+    for (const auto& [start, places] : kLibraries) {
+      if (!header.starts_with(start)) continue;
+      seen.insert(start);
+      const bool allowed = std::any_of(places.begin(), places.end(),
+                                       [&, &f = file](const auto& p) { return f.starts_with(p); });
+      EXPECT_TRUE(allowed) << file << " must not include " << header;
+    }
+  }
+  EXPECT_EQ(seen.size(), kLibraries.size()) << "a library is listed that nobody includes";
+}
+
+TEST(SecretsTest, RevealIsCalledOnlyWhereBytesAreParsedOrSent) {
+  const std::set<std::string> doors = {
+      "exporter/base/secret.h", "exporter/client/curl_transport.cc",
+      "exporter/client/metadata_client.cc", "exporter/metadata/value.cc"};
+  for (const auto& entry : fs::recursive_directory_iterator(kSource / "exporter")) {
+    const std::string file = fs::relative(entry.path(), kSource).generic_string();
+    if (entry.path().extension() != ".h" && entry.path().extension() != ".cc") continue;
+    std::ifstream stream(entry.path());
+    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    if (text.find("Reveal()") != std::string::npos) {
+      EXPECT_TRUE(doors.contains(file)) << file << " opens a Secret";
+    }
+  }
+}
+
+TEST(TopLevelTest, HoldsOnlyTheFoldersThatWereDecided) {
+  const std::set<std::string> decided = {"exporter", "dashboards", "alerts", "tests",
+                                         "docker",   ".ci",        ".git",   "build"};
+  for (const auto& entry : fs::directory_iterator(kSource)) {
+    if (!entry.is_directory()) continue;
+    EXPECT_TRUE(decided.contains(entry.path().filename().string())) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace aliyun_ecs

@@ -1,0 +1,20 @@
+# One test program for each kind of test; ctest runs every case by itself.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+file(GLOB unit_tests CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/tests/unit/*_test.cc ${CMAKE_SOURCE_DIR}/tests/house/*_test.cc ${CMAKE_SOURCE_DIR}/tests/support/*.cc)
+add_executable(unit_tests ${unit_tests})
+target_link_libraries(unit_tests PRIVATE
+  aliyun_ecs_warnings aliyun_ecs_options aliyun_ecs_simulation
+  CURL::libcurl fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto GTest::gmock_main)
+target_compile_definitions(unit_tests PRIVATE ALIYUN_ECS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60)
+
+# The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
+find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+foreach(test IN ITEMS bad_input page trouble web)
+  add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
+  set_tests_properties(e2e_${test} PROPERTIES TIMEOUT 300 ENVIRONMENT
+    "ALIYUN_ECS_BIN=${CMAKE_BINARY_DIR};ALIYUN_ECS_SOURCE=${CMAKE_SOURCE_DIR}")
+endforeach()

@@ -1,0 +1,97 @@
+#include "expose/site.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/exporter_rig.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class SiteTest : public ::testing::Test {
+ protected:
+  WebResponse Get(std::string_view path) const { return site.Handle({"GET", path}); }
+
+  ExporterRig rig;
+  BuildInfo build{"1.2.3", "abc", "test"};
+  Site site{rig.store, rig.clock, build, "/metrics"};
+};
+
+TEST_F(SiteTest, ServesItsPagesAndNoOther) {
+  for (const auto* const path : {"/", "/metrics", "/snapshot", "/-/healthy", "/healthz"}) {
+    EXPECT_EQ(Get(path).status, 200) << path;
+  }
+  for (const auto* const path : {"", "/metricsfoo", "/metrics/", "/Metrics", "//", "/-/", "/x"}) {
+    EXPECT_EQ(Get(path).status, 404) << path;
+  }
+}
+
+TEST_F(SiteTest, HealthNeverDependsOnTheCloudAndReadinessDoes) {
+  EXPECT_EQ(Get("/-/healthy").status, 200);
+  EXPECT_EQ(Get("/-/ready").status, 503);
+  EXPECT_EQ(Get("/readyz").status, 503);
+  rig.RunNow();
+  EXPECT_EQ(Get("/-/ready").status, 200);
+  EXPECT_EQ(Get("/readyz").status, 200);
+  rig.transport.Interfere([](const HttpRequest&) { return AnswerWith(500); });
+  rig.RunFor(std::chrono::hours(1));
+  EXPECT_EQ(Get("/-/healthy").status, 200);
+  EXPECT_EQ(Get("/-/ready").status, 200) << "what is known stays known";
+}
+
+TEST_F(SiteTest, TakesGetAndHeadOnly) {
+  EXPECT_EQ(site.Handle({"HEAD", "/metrics"}).status, 200);
+  for (const auto* const method : {"POST", "PUT", "DELETE", "OPTIONS", "get", ""}) {
+    const WebResponse response = site.Handle({method, "/metrics"});
+    EXPECT_EQ(response.status, 405) << method;
+    EXPECT_THAT(response.headers, ::testing::Contains(::testing::Pair("Allow", "GET, HEAD")));
+  }
+  EXPECT_EQ(site.Handle({"POST", "/nowhere"}).status, 404);
+}
+
+TEST_F(SiteTest, TellsTheFormatOfThePage) {
+  EXPECT_EQ(Get("/metrics").content_type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_EQ(Get("/snapshot").content_type, "application/json");
+  EXPECT_EQ(Get("/").content_type, "text/html; charset=utf-8");
+}
+
+TEST_F(SiteTest, TheStatusPageTellsAPersonWhatMatters) {
+  EXPECT_THAT(Get("/").body, HasSubstr("not asked yet"));
+  rig.RunNow();
+  const std::string page = Get("/").body;
+  EXPECT_THAT(page, HasSubstr("i-bp1simulated00000001"));
+  EXPECT_THAT(page, HasSubstr("none scheduled"));
+  EXPECT_THAT(page, HasSubstr("SimulatedEcsRole"));
+  EXPECT_THAT(page, HasSubstr("6 h 0 min"));
+  EXPECT_THAT(page, HasSubstr("href=\"/metrics\""));
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + std::chrono::minutes(5));
+  });
+  rig.RunFor(std::chrono::seconds(5));
+  EXPECT_THAT(Get("/").body, HasSubstr("4 min 55 s"));
+}
+
+TEST_F(SiteTest, TheStatusPageEscapesWhatTheServiceSays) {
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    ASSERT_TRUE(instance.Put("meta-data/instance/instance-name", "x<script>&\"'"));
+  });
+  rig.RunNow();
+  EXPECT_THAT(Get("/").body, HasSubstr("x&lt;script&gt;&amp;&quot;&#39;"));
+  EXPECT_THAT(Get("/").body, Not(HasSubstr("<script>")));
+}
+
+TEST(SiteTelemetryPathTest, MustBeAPathThatNoOtherPageHas) {
+  for (const auto* const path : {"/metrics", "/a/b", "/x.txt", "/-/metrics"}) {
+    EXPECT_TRUE(Site::IsTelemetryPath(path)) << path;
+  }
+  for (const auto* const path : {"", "metrics", "/", "/snapshot", "/-/ready", "/healthz",
+                                 "/me trics", "/m?x", "/<x>", "/%41"}) {
+    EXPECT_FALSE(Site::IsTelemetryPath(path)) << path;
+  }
+}
+
+}  // namespace
+}  // namespace aliyun_ecs

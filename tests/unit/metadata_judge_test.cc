@@ -1,0 +1,142 @@
+#include "metadata/judge.h"
+
+#include <gtest/gtest.h>
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr Instant kNow{SteadyTime(seconds(10'000)), SystemTime(seconds(1'800'000'000))};
+
+Instant Before(Duration age) { return {kNow.steady - age, kNow.system - age}; }
+
+class JudgeSpotTest : public ::testing::Test {
+ protected:
+  JudgeSpotTest() {
+    snapshot.refresh_intervals[static_cast<std::size_t>(RefreshClass::kSpot)] = seconds(5);
+  }
+
+  Snapshot snapshot;
+
+  SpotState State() const { return JudgeSpot(snapshot, kNow).state; }
+  Reading& Spot() { return snapshot.readings[ItemInstance{kSpotTerminationTime, {}}]; }
+};
+
+TEST_F(JudgeSpotTest, IsUnknownBeforeTheFirstAnswer) {
+  EXPECT_EQ(State(), SpotState::kUnknown);
+  Spot();
+  EXPECT_EQ(State(), SpotState::kUnknown);
+  Spot().failure = Error{ErrorCode::kTimeout, ""};
+  EXPECT_EQ(State(), SpotState::kUnknown);
+}
+
+TEST_F(JudgeSpotTest, ClaimsNoneOnlyWhileTheAnswerIsYoungerThanThreeIntervals) {
+  Spot().answer = Answer{std::nullopt, Before(seconds(15) - Duration(1))};
+  EXPECT_EQ(State(), SpotState::kNone);
+  Spot().answer->at = Before(seconds(15));
+  EXPECT_EQ(State(), SpotState::kUnknown);
+}
+
+TEST_F(JudgeSpotTest, JudgesTheAgeByTheSteadyClockSoThatAClockStepProvesNothing) {
+  Spot().answer = Answer{std::nullopt, {kNow.steady - minutes(10), kNow.system + minutes(50)}};
+  EXPECT_EQ(State(), SpotState::kUnknown);
+  Spot().answer->at = {kNow.steady - seconds(1), kNow.system - minutes(60)};
+  EXPECT_EQ(State(), SpotState::kNone);
+}
+
+TEST_F(JudgeSpotTest, AFailureJustAfterNoneLeavesItStandingForAWhileButNonsenseDoesNot) {
+  Spot().answer = Answer{std::nullopt, Before(seconds(6))};
+  Spot().failure = Error{ErrorCode::kTimeout, ""};
+  EXPECT_EQ(State(), SpotState::kNone);
+  Spot().failure = Error{ErrorCode::kMalformed, ""};
+  EXPECT_EQ(State(), SpotState::kUnknown);
+}
+
+TEST_F(JudgeSpotTest, ANoticeStandsThroughAnyTroubleUntilTenMinutesPastItsTime) {
+  snapshot.spot.first_seen = kNow.system - minutes(12);
+  for (const auto& failure :
+       {std::optional<Error>(), std::optional(Error{ErrorCode::kThrottled, ""}),
+        std::optional(Error{ErrorCode::kMalformed, ""})}) {
+    Spot().failure = failure;
+    Spot().answer = Answer{Value(kNow.system - minutes(10) + seconds(1)), Before(minutes(12))};
+    const SpotVerdict verdict = JudgeSpot(snapshot, kNow);
+    EXPECT_EQ(verdict.state, SpotState::kScheduled);
+    EXPECT_EQ(verdict.termination, kNow.system - minutes(10) + seconds(1));
+    EXPECT_EQ(verdict.first_seen, snapshot.spot.first_seen);
+    Spot().answer->value = Value(kNow.system - minutes(10));
+    EXPECT_EQ(State(), SpotState::kUnknown);
+    EXPECT_EQ(JudgeSpot(snapshot, kNow).termination, std::nullopt);
+  }
+}
+
+class JudgeRowTest : public ::testing::Test {
+ protected:
+  JudgeRowTest() {
+    for (auto& listing : snapshot.listings) listing.emplace();
+  }
+
+  Reading& Disk(const std::string& index) { return snapshot.readings[{kDisk, index}]; }
+  static Answer Present() { return {Value(std::string("d-1")), kNow}; }
+  static Answer Absent() { return {std::nullopt, kNow}; }
+
+  static constexpr ItemId kDisk = ItemAt("disks/[disk-id]/id");
+  Snapshot snapshot;
+};
+
+TEST_F(JudgeRowTest, TheWorstInstanceCounts) {
+  Disk("1").answer = Present();
+  Disk("2").answer = Absent();
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kPresent);
+  Disk("3");
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kUnread);
+  Disk("2").failure = Error{ErrorCode::kRefused, ""};
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kFailing);
+}
+
+TEST_F(JudgeRowTest, WithoutEntriesTheListingDecides) {
+  auto& listing = *snapshot.listings[static_cast<std::size_t>(Directory::kDisks)];
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kUnread);
+  listing.failure = Error{ErrorCode::kRefused, ""};
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kFailing);
+  listing = Reading{Absent(), {}};
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kAbsent);
+  listing = Reading{Answer{Value(std::vector<std::string>{}), kNow}, {}};
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), ReadingState::kAbsent);
+}
+
+TEST_F(JudgeRowTest, AnExcludedRowHasNoState) {
+  Disk("1").answer = Present();
+  snapshot.excluded.set(static_cast<std::size_t>(kDisk));
+  EXPECT_EQ(JudgeRow(snapshot, kDisk), std::nullopt);
+}
+
+TEST(OldestAnswerTest, IsTheOldestOfTheClassOr1970BeforeTheFirstOrNothingToRead) {
+  Snapshot snapshot;
+  EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kCredentials), std::nullopt);
+  auto& first = snapshot.readings[{kRoleCredentials, "A"}];
+  EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kCredentials), SystemTime());
+  first.answer = Answer{std::nullopt, Before(seconds(3))};
+  snapshot.readings[{kRoleCredentials, "B"}].answer = Answer{std::nullopt, Before(seconds(9))};
+  snapshot.readings[{kSpotTerminationTime, ""}].answer = Answer{std::nullopt, Before(seconds(99))};
+  EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kCredentials), kNow.system - seconds(9));
+  snapshot.listings[0] = Reading{Answer{std::nullopt, Before(seconds(5))}, {}};
+  EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kListing), kNow.system - seconds(5));
+}
+
+TEST(RoleAttachedTest, IsUnknownUntilTheListingWasAnsweredAndOutlivesAFailure) {
+  Snapshot snapshot;
+  EXPECT_EQ(RoleAttached(snapshot), std::nullopt);
+  auto& listing = snapshot.listings[static_cast<std::size_t>(Directory::kRoles)].emplace();
+  EXPECT_EQ(RoleAttached(snapshot), std::nullopt);
+  listing.answer = Answer{Value(std::vector<std::string>{"Role"}), kNow};
+  EXPECT_EQ(RoleAttached(snapshot), true);
+  listing.failure = Error{ErrorCode::kTimeout, ""};
+  EXPECT_EQ(RoleAttached(snapshot), true);
+  listing = Reading{Answer{std::nullopt, kNow}, {}};
+  EXPECT_EQ(RoleAttached(snapshot), false);
+}
+
+}  // namespace
+}  // namespace aliyun_ecs

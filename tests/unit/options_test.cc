@@ -1,0 +1,241 @@
+#include "options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using Variables = std::map<std::string, std::string>;
+
+Invocation Read(std::vector<const char*> flags, const Variables& variables = {}) {
+  flags.insert(flags.begin(), "aliyun_ecs_exporter");
+  return ReadOptions(static_cast<int>(flags.size()), flags.data(),
+                     [&](const std::string& name) -> std::optional<std::string> {
+                       const auto found = variables.find(name);
+                       if (found == variables.end()) return std::nullopt;
+                       return found->second;
+                     });
+}
+
+// A file with that text, removed at the end of the test.
+class File {
+ public:
+  explicit File(const std::string& text) {
+    char name[] = "/tmp/aliyun_ecs_options_test_XXXXXX";
+    const int descriptor = mkstemp(name);
+    EXPECT_GE(descriptor, 0);
+    close(descriptor);
+    path_ = name;
+    std::ofstream(path_) << text;
+  }
+  ~File() { std::remove(path_.c_str()); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] std::string flag() const { return "--config.file=" + path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(OptionsTest, RunsWithoutAnyAndHasTheDocumentedDefaults) {
+  const Invocation invocation = Read({});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRun);
+  const Options& options = invocation.options;
+  ASSERT_EQ(options.listen_addresses.size(), 1u);
+  EXPECT_EQ(options.listen_addresses[0].ToString(), ":10200");
+  EXPECT_EQ(options.telemetry_path, "/metrics");
+  EXPECT_EQ(options.metadata_url, "http://100.100.100.200");
+  EXPECT_EQ(options.client.mode, MetadataMode::kHardened);
+  EXPECT_EQ(options.client.token_ttl, seconds(21600));
+  EXPECT_EQ(options.client.timeout, seconds(2));
+  EXPECT_EQ(options.poll.spot_interval, seconds(5));
+  EXPECT_EQ(options.poll.notice_interval, seconds(2));
+  EXPECT_EQ(options.poll.credentials_interval, hours(1));
+  EXPECT_EQ(options.poll.listing_interval, minutes(5));
+  EXPECT_EQ(options.poll.identity_interval, hours(1));
+  EXPECT_EQ(options.poll.budget, 2);
+  EXPECT_EQ(options.poll.burst, 100);
+  EXPECT_TRUE(options.poll.exclude.none());
+}
+
+TEST(OptionsTest, FlagsWinOverTheEnvironmentThatOverTheFileThatOverTheDefault) {
+  const File file("poll.budget: 3\npoll.burst: 30\nmetadata.token-ttl: 300\n");
+  const std::string flag = file.flag();
+  const Invocation invocation =
+      Read({flag.c_str(), "--poll.budget=5"},
+           {{"ALIYUN_ECS_EXPORTER_POLL_BUDGET", "4"}, {"ALIYUN_ECS_EXPORTER_POLL_BURST", "40"}});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRun) << invocation.complaints.front();
+  EXPECT_EQ(invocation.options.poll.budget, 5);
+  EXPECT_EQ(invocation.options.poll.burst, 40);
+  EXPECT_EQ(invocation.options.client.token_ttl, seconds(300));
+  EXPECT_EQ(invocation.options.poll.spot_interval, seconds(5));
+}
+
+TEST(OptionsTest, KeysOfTheFileMayBeDottedOrNestedAndListsMayBeLists) {
+  const File file(
+      "web:\n  listen-address: [':1', '127.0.0.1:2']\n"
+      "metadata: {exclude: [hostname], mode: normal}\npoll.spot-interval: 7s\n");
+  const std::string flag = file.flag();
+  const Invocation invocation = Read({flag.c_str()});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRun) << invocation.complaints.front();
+  EXPECT_EQ(invocation.options.listen_addresses.size(), 2u);
+  EXPECT_TRUE(invocation.options.poll.exclude[static_cast<std::size_t>(ItemAt("hostname"))]);
+  EXPECT_EQ(invocation.options.client.mode, MetadataMode::kNormal);
+  EXPECT_EQ(invocation.options.poll.spot_interval, seconds(7));
+}
+
+TEST(OptionsTest, AnEmptyFileIsGood) {
+  const File file("# nothing yet\n");
+  const std::string flag = file.flag();
+  EXPECT_EQ(Read({flag.c_str()}).action, Invocation::Action::kRun);
+}
+
+TEST(OptionsTest, RepeatableFlagsReplaceTheDefaultAndAddUp) {
+  const Invocation invocation =
+      Read({"--web.listen-address=[::1]:1", "--web.listen-address", "127.0.0.1:2"});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRun) << invocation.complaints.front();
+  ASSERT_EQ(invocation.options.listen_addresses.size(), 2u);
+  EXPECT_EQ(invocation.options.listen_addresses[0].ToString(), "[::1]:1");
+  EXPECT_EQ(invocation.options.listen_addresses[1].ToString(), "127.0.0.1:2");
+}
+
+TEST(OptionsTest, ListsInTheEnvironmentHaveCommas) {
+  const Invocation invocation =
+      Read({}, {{"ALIYUN_ECS_EXPORTER_METADATA_EXCLUDE", "hostname, mac"}});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRun) << invocation.complaints.front();
+  EXPECT_EQ(invocation.options.poll.exclude.count(), 2u);
+}
+
+TEST(OptionsTest, UnderstandsDurations) {
+  const std::pair<const char*, Duration> cases[] = {{"1s", seconds(1)},
+                                                    {"1500ms", milliseconds(1500)},
+                                                    {"1m30s", seconds(90)},
+                                                    {"24h", hours(24)}};
+  for (const auto& [text, expected] : cases) {
+    const Invocation invocation = Read({"--poll.identity-interval", text});
+    ASSERT_EQ(invocation.action, Invocation::Action::kRun) << text;
+    EXPECT_EQ(invocation.options.poll.identity_interval, expected) << text;
+  }
+  for (const auto* const text : {"", "5", "s", "-5s", "5 s", "5sec", "1h1", "999ms", "25h",
+                                 "99999999999999999999s", "1e3s", "0x1s", "nan"}) {
+    const std::string flag = "--poll.identity-interval=" + std::string(text);
+    EXPECT_EQ(Read({flag.c_str()}).action, Invocation::Action::kRefuse) << text;
+  }
+}
+
+TEST(OptionsTest, RefusesEachWrongValueAndNamesFlagValueAndWhatIsAllowed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"--web.listen-address=10200", "127.0.0.1:10200"},
+      {"--web.listen-address=:65536", "127.0.0.1:10200"},
+      {"--web.listen-address=:-1", "127.0.0.1:10200"},
+      {"--web.listen-address=:", "127.0.0.1:10200"},
+      {"--web.listen-address=localhost:80", "127.0.0.1:10200"},
+      {"--web.listen-address=::1:80", "[::1]:10200"},
+      {"--web.telemetry-path=/snapshot", "/metrics"},
+      {"--web.telemetry-path=metrics", "/metrics"},
+      {"--metadata.url=https://100.100.100.200", "http://"},
+      {"--metadata.url=http://", "http://"},
+      {"--metadata.url=http://user@host", "http://"},
+      {"--metadata.url=http://host/path", "http://"},
+      {"--metadata.url=http://host:0", "http://"},
+      {"--metadata.url=http://host:99999", "http://"},
+      {"--metadata.url=http://host:", "http://"},
+      {"--metadata.mode=both", "hardened or normal"},
+      {"--metadata.token-ttl=0", "1 to 21600"},
+      {"--metadata.token-ttl=21601", "1 to 21600"},
+      {"--metadata.token-ttl=60s", "1 to 21600"},
+      {"--metadata.timeout=61s", "10ms to 60s"},
+      {"--metadata.exclude=Hostname", "METRICS.md"},
+      {"--poll.spot-interval=0s", "1s to 24h"},
+      {"--poll.budget=0", "0.1 to 50"},
+      {"--poll.budget=nan", "0.1 to 50"},
+      {"--poll.burst=0.5", "1 to 1000"},
+      {"--log.level=trace", "debug, info, warn or error"},
+      {"--log.format=xml", "logfmt or json"},
+  };
+  for (const auto& [flag, allowed] : cases) {
+    const Invocation invocation = Read({flag});
+    ASSERT_EQ(invocation.action, Invocation::Action::kRefuse) << flag;
+    const std::string_view text = flag;
+    const auto equals = text.find('=');
+    EXPECT_THAT(
+        invocation.complaints,
+        ElementsAre(AllOf(HasSubstr(std::string(text.substr(0, equals))),
+                          HasSubstr(std::string(text.substr(equals + 1))), HasSubstr(allowed))))
+        << flag;
+  }
+}
+
+TEST(OptionsTest, ComplainsOfEverythingAtOnce) {
+  const File file("nonsense: 1\npoll: {budget: [1, 2]}\nlog.level: x\n");
+  const std::string flag = file.flag();
+  const Invocation invocation =
+      Read({flag.c_str(), "--metadata.mode=x", "--unknown", "--poll.burst=1", "--poll.burst=2"},
+           {{"ALIYUN_ECS_EXPORTER_LOG_FORMAT", "y"}});
+  ASSERT_EQ(invocation.action, Invocation::Action::kRefuse);
+  EXPECT_EQ(invocation.complaints.size(), 7u) << ::testing::PrintToString(invocation.complaints);
+  for (const auto& complaint : invocation.complaints) {
+    EXPECT_EQ(complaint.find('\n'), std::string::npos) << complaint;
+  }
+}
+
+TEST(OptionsTest, AKeyGivenTwiceInTheFileIsRefused) {
+  for (const auto* const text :
+       {"poll.budget: 1\npoll.budget: 2\n", "poll.budget: 1\npoll: {budget: 2}\n"}) {
+    const File file(text);
+    const std::string flag = file.flag();
+    EXPECT_THAT(Read({flag.c_str()}).complaints, ElementsAre(HasSubstr("given twice"))) << text;
+  }
+}
+
+TEST(OptionsTest, AnEmptyListOfListenAddressesIsRefused) {
+  const File file("web.listen-address: []\n");
+  const std::string flag = file.flag();
+  EXPECT_THAT(Read({flag.c_str()}).complaints, ElementsAre(HasSubstr("--web.listen-address")));
+}
+
+TEST(OptionsTest, ChecksSettingsWithoutRunning) {
+  const Invocation good = Read({"--config.check"});
+  EXPECT_EQ(good.action, Invocation::Action::kPrint);
+  EXPECT_EQ(Read({"--config.check", "--log.level=x"}).action, Invocation::Action::kRefuse);
+}
+
+TEST(OptionsTest, PrintsHelpVersionAndReference) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"--help", "--poll.spot-interval"},
+      {"-h", "ALIYUN_ECS_EXPORTER_POLL_BUDGET"},
+      {"--version", "aliyun_ecs_exporter, version "},
+      {"--metrics-reference", "# Metrics"}};
+  for (const auto& [flag, part] : cases) {
+    const Invocation invocation = Read({flag});
+    EXPECT_EQ(invocation.action, Invocation::Action::kPrint) << flag;
+    EXPECT_THAT(invocation.text, HasSubstr(part));
+  }
+}
+
+TEST(OptionsTest, MetadataUrlsLoseTheirFinalSlash) {
+  for (const auto* const url : {"http://127.0.0.1:10280", "http://127.0.0.1:10280/"}) {
+    const std::string flag = "--metadata.url=" + std::string(url);
+    EXPECT_EQ(Read({flag.c_str()}).options.metadata_url, "http://127.0.0.1:10280");
+  }
+  EXPECT_EQ(Read({"--metadata.url=http://[::1]:1"}).options.metadata_url, "http://[::1]:1");
+  EXPECT_EQ(Read({"--metadata.url=http://[::1]"}).options.metadata_url, "http://[::1]");
+}
+
+}  // namespace
+}  // namespace aliyun_ecs

@@ -1,0 +1,190 @@
+#include "poll/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr SteadyTime kStart{seconds(1000)};
+constexpr Schedule::Intervals kIntervals{seconds(5), hours(1), minutes(5), hours(1)};
+
+const Target kSpot = ItemInstance{kSpotTerminationTime, {}};
+const Target kCredentials = ItemInstance{kRoleCredentials, "Role"};
+const Target kHostname = ItemInstance{ItemAt("hostname"), {}};
+const Target kDiskId = ItemInstance{ItemAt("disks/[disk-id]/id"), "1"};
+
+// Answers everything until `end`; returns what was asked when.
+std::vector<std::pair<Target, SteadyTime>> RunUntil(Schedule& schedule, SteadyTime from,
+                                                    SteadyTime end) {
+  std::vector<std::pair<Target, SteadyTime>> asked;
+  for (SteadyTime now = from;;) {
+    const auto next = schedule.Peek(now, /*urgent_only=*/false);
+    if (next.job == nullptr || next.at > end) return asked;
+    now = next.at;
+    asked.emplace_back(next.job->target, now);
+    if (RefreshOf(next.job->target) != RefreshClass::kSpot) schedule.OnBackgroundSent(now);
+    schedule.OnAnswered(*next.job, now);
+  }
+}
+
+TEST(ScheduleTest, FillsByRankNotByTheOrderOfArrival) {
+  Schedule schedule(kIntervals);
+  for (const Target& target : {kDiskId, Target(Directory::kDisks), Target(Directory::kRoles),
+                               kHostname, kCredentials, kSpot}) {
+    schedule.Add(target, kStart);
+  }
+  std::vector<Target> order;
+  for (const auto& [target, at] : RunUntil(schedule, kStart, kStart)) order.push_back(target);
+  EXPECT_EQ(order, (std::vector<Target>{kSpot, kCredentials, kHostname, Directory::kRoles,
+                                        Directory::kDisks, kDiskId}));
+  EXPECT_TRUE(schedule.filled());
+}
+
+TEST(ScheduleTest, SpotComesBackAnIntervalAfterItWasSent) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kSpot, kStart);
+  auto next = schedule.Peek(kStart, false);
+  schedule.OnAnswered(*next.job, kStart + seconds(1));
+  next = schedule.Peek(kStart + seconds(2), false);
+  EXPECT_EQ(next.at, kStart + seconds(6));
+}
+
+TEST(ScheduleTest, SoonerWinsOnlyWhereItIsSooner) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kSpot, kStart);
+  auto& job = *schedule.Peek(kStart, false).job;
+  schedule.OnAnswered(job, kStart, kStart + seconds(2));
+  EXPECT_EQ(job.due, kStart + seconds(2));
+  schedule.OnAnswered(job, kStart, kStart + seconds(9));
+  EXPECT_EQ(job.due, kStart + seconds(5));
+}
+
+TEST(ScheduleTest, KeepsBackgroundRequestsApartOnceFilled) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  RunUntil(schedule, kStart, kStart);
+  for (const auto* const disk : {"1", "2", "3"}) {
+    schedule.Add(ItemInstance{ItemAt("disks/[disk-id]/id"), disk}, kStart + seconds(100));
+  }
+  std::vector<SteadyTime> times;
+  for (const auto& [target, at] :
+       RunUntil(schedule, kStart + seconds(100), kStart + seconds(200))) {
+    times.push_back(at);
+  }
+  ASSERT_EQ(times.size(), 3u);
+  EXPECT_EQ(times[1] - times[0], seconds(20));
+  EXPECT_EQ(times[2] - times[1], seconds(20));
+}
+
+TEST(ScheduleTest, ACredentialDoesNotWaitForTheSpacingButOthersWaitForIt) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  RunUntil(schedule, kStart, kStart);
+  const SteadyTime now = kStart + seconds(10);
+  schedule.Add(kCredentials, now);
+  schedule.Add(kDiskId, now);
+  const auto asked = RunUntil(schedule, now, now + seconds(60));
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked[0], std::pair(kCredentials, now));
+  EXPECT_EQ(asked[1], std::pair(kDiskId, now + seconds(20)));
+}
+
+TEST(ScheduleTest, SpacingShrinksWhenThereIsMuchToRead) {
+  Schedule schedule(kIntervals);
+  EXPECT_EQ(schedule.Spacing(), seconds(20));
+  for (int i = 0; i < 1000; ++i) {
+    schedule.Add(ItemInstance{ItemAt("disks/[disk-id]/id"), std::to_string(i)}, kStart);
+  }
+  EXPECT_LT(schedule.Spacing(), seconds(3));
+  EXPECT_GT(schedule.Spacing(), seconds(2));
+  RunUntil(schedule, kStart, kStart);
+  const auto asked = RunUntil(schedule, kStart, kStart + hours(2));
+  EXPECT_GE(asked.size(), 1900u) << "everything is still read about once an hour";
+}
+
+TEST(ScheduleTest, PlacesOfAnIntervalAreWellSpreadHoweverManyThereAre) {
+  for (const int count : {2, 3, 5, 10, 44, 84}) {
+    Schedule schedule(kIntervals);
+    for (int i = 0; i < count; ++i) {
+      schedule.Add(ItemInstance{ItemAt("disks/[disk-id]/id"), std::to_string(i)}, kStart);
+    }
+    RunUntil(schedule, kStart, kStart);
+    std::vector<double> places{0};
+    for (int i = 0; i < count; ++i) {
+      auto& job = *schedule.Peek(kStart, false).job;
+      places.push_back(ToSeconds(job.due - kStart));
+      schedule.OnAnswered(job, job.due);
+    }
+    std::sort(places.begin(), places.end());
+    double widest = 3600 - places.back();
+    for (std::size_t i = 1; i < places.size(); ++i) {
+      widest = std::max(widest, places[i] - places[i - 1]);
+    }
+    EXPECT_LE(widest, 3600.0 / count * 2.7) << count;
+  }
+}
+
+TEST(ScheduleTest, LatenessDoesNotMoveATargetsPlace) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  auto& job = *schedule.Peek(kStart, false).job;
+  schedule.OnAnswered(job, kStart);
+  const SteadyTime place = job.due;
+  schedule.OnAnswered(job, place + minutes(20));
+  EXPECT_EQ(job.due, place + hours(1));
+  schedule.OnAnswered(job, place + hours(5) + minutes(1));
+  EXPECT_EQ(job.due, place + hours(6));
+}
+
+TEST(ScheduleTest, FailuresBackOffDoublingUpToFiveMinutesOrTheInterval) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  schedule.Add(kSpot, kStart);
+  auto& spot = *schedule.Peek(kStart, true).job;
+  for (int i = 0; i < 5; ++i) {
+    schedule.OnFailed(spot, kStart);
+    EXPECT_EQ(spot.due, kStart + seconds(5)) << "never more than its interval";
+  }
+  auto& hostname = *schedule.Peek(kStart, false).job;
+  ASSERT_EQ(hostname.target, kHostname);
+  for (const int expected : {5, 10, 20, 40, 80, 160, 300, 300}) {
+    schedule.OnFailed(hostname, kStart);
+    EXPECT_EQ(hostname.due, kStart + seconds(expected));
+  }
+  schedule.OnAnswered(hostname, kStart);
+  schedule.OnFailed(hostname, kStart);
+  EXPECT_EQ(hostname.due, kStart + seconds(5));
+}
+
+TEST(ScheduleTest, UrgentOnlyLeavesTheRestAlone) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  EXPECT_EQ(schedule.Peek(kStart, /*urgent_only=*/true).job, nullptr);
+  schedule.Add(kSpot, kStart + seconds(3));
+  const auto next = schedule.Peek(kStart, /*urgent_only=*/true);
+  ASSERT_NE(next.job, nullptr);
+  EXPECT_EQ(next.job->target, kSpot);
+  EXPECT_EQ(next.at, kStart + seconds(3));
+}
+
+TEST(ScheduleTest, WhatIsRemovedIsNotAskedAndDoesNotHoldUpTheFill) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  schedule.Add(kDiskId, kStart);
+  schedule.OnAnswered(*schedule.Peek(kStart, false).job, kStart);
+  EXPECT_FALSE(schedule.filled());
+  schedule.Remove(kDiskId);
+  schedule.Remove(kDiskId);
+  EXPECT_TRUE(schedule.filled());
+  EXPECT_GT(schedule.Peek(kStart, false).at, kStart);
+}
+
+}  // namespace
+}  // namespace aliyun_ecs
