@@ -38,32 +38,42 @@ HeaderList MakeHeaderList(const std::vector<HttpHeader>& headers) {
   return list;
 }
 
-// Where the body of one answer goes.
-struct Body {
-  Secret bytes;
-  std::size_t max_bytes;
+// Where one answer goes.
+struct Answer {
+  Secret body;
+  std::size_t max_body_bytes;
   bool too_large = false;
+  bool head_complete = false;  // its empty last line came
 };
 
-std::size_t Receive(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& body = *static_cast<Body*>(user);
+std::size_t ReceiveHeader(char* data, std::size_t size, std::size_t count, void* user) {
+  const std::string_view line(data, size * count);
+  static_cast<Answer*>(user)->head_complete = line == "\r\n" || line == "\n";
+  return line.size();
+}
+
+std::size_t ReceiveBody(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& answer = *static_cast<Answer*>(user);
   // CURLOPT_MAXFILESIZE trusts Content-Length; this counts.
-  if (!body.bytes.Append({data, size * count}, body.max_bytes)) {
-    body.too_large = true;
+  if (!answer.body.Append({data, size * count}, answer.max_body_bytes)) {
+    answer.too_large = true;
     return 0;
   }
   return size * count;
 }
 
-ErrorCode CodeOf(CURLcode code, const Body& body) {
-  if (body.too_large) return ErrorCode::kMalformed;
+ErrorCode CodeOf(CURLcode code, CURL* easy) {
+  long os_error = 0;
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return ErrorCode::kTimeout;
+    case CURLE_RECV_ERROR:
+      // libcurl also says so of chunks that make no sense; then the system has nothing to add.
+      curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+      return os_error == 0 ? ErrorCode::kMalformed : ErrorCode::kUnreachable;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_INTERFACE_FAILED:
       return ErrorCode::kUnreachable;
@@ -72,20 +82,26 @@ ErrorCode CodeOf(CURLcode code, const Body& body) {
   }
 }
 
-std::string MessageOf(CURLcode code, const Body& body) {
-  if (body.too_large) {
-    return "the answer is larger than " + std::to_string(body.max_bytes) + " bytes";
-  }
-  return curl_easy_strerror(code);  // a fixed sentence: never holds bytes of the exchange
+const char* Header(CURL* easy, const char* name) {
+  curl_header* header = nullptr;
+  const auto found = curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header);
+  return found == CURLHE_OK ? header->value : nullptr;
+}
+
+// What libcurl lets pass as a success though it may be half an answer: a head without its end, and
+// a 200 with nothing behind a head that does not say that nothing comes. Taken for an empty body,
+// either would mean "this instance has none".
+bool IsWhole(CURL* easy, int status, const Answer& answer) {
+  return answer.head_complete &&
+         (status != 200 || !answer.body.empty() || Header(easy, "Content-Length") != nullptr ||
+          Header(easy, "Transfer-Encoding") != nullptr);
 }
 
 // Only the seconds form of Retry-After; a date would depend on the service's clock.
 std::optional<Duration> RetryAfter(CURL* easy) {
-  curl_header* header = nullptr;
-  if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
-    return std::nullopt;
-  }
-  const std::string_view text = header->value;
+  const char* const header = Header(easy, "Retry-After");
+  if (header == nullptr) return std::nullopt;
+  const std::string_view text = header;
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -148,7 +164,7 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_reset(easy);  // forgets options, keeps the connection
   const HeaderList headers = MakeHeaderList(request.headers);
   const std::string url = base_url_ + request.path;
-  Body body{{}, request.max_body_bytes};
+  Answer answer{{}, request.max_body_bytes};
   const auto timeout = static_cast<long>(duration_cast<milliseconds>(request.timeout).count());
 
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
@@ -167,22 +183,31 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent_.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, static_cast<long>(request.max_body_bytes));
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Receive);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &ReceiveHeader);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &answer);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ReceiveBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
   // Like `curl -X PUT` of the vendor's page: no body and no Content-Length.
   if (request.method == HttpMethod::kPut) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
 
   const auto code = handles_->Run(stop);
   if (!code) return Fail(ErrorCode::kCancelled, "the request was cancelled");
-  if (*code == CURLE_FILESIZE_EXCEEDED) body.too_large = true;
-  if (*code != CURLE_OK) return Fail(CodeOf(*code, body), MessageOf(*code, body));
+  if (answer.too_large || *code == CURLE_FILESIZE_EXCEEDED) {
+    return Fail(ErrorCode::kMalformed,
+                "the answer is larger than " + std::to_string(request.max_body_bytes) + " bytes");
+  }
+  // The message is one of libcurl's fixed sentences: it never holds bytes of the exchange.
+  if (*code != CURLE_OK) return Fail(CodeOf(*code, easy), curl_easy_strerror(*code));
 
   HttpResponse response;
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
+  if (!IsWhole(easy, response.status, answer)) {
+    return Fail(ErrorCode::kMalformed, "the answer is cut short");
+  }
   response.retry_after = RetryAfter(easy);
-  response.body = std::move(body.bytes);
+  response.body = std::move(answer.body);
   return response;
 }
 

@@ -21,7 +21,7 @@ class Session {
   [[nodiscard]] bool IsOpen(SteadyTime now) const { return !token_.empty() && now < expires_at_; }
 
   // When to renew: at half of the token's life. REQUIRES: a token was accepted and not dropped.
-  [[nodiscard]] SteadyTime RenewAt() const { return expires_at_ - ttl_ / 2; }
+  [[nodiscard]] SteadyTime RenewAt() const { return expires_at_ - Duration(ttl_) / 2; }
 
   // Takes a token. Its life counts from when it was asked for, which errs on the safe side.
   void Accept(Secret token, SteadyTime asked_at, SystemTime asked_at_system);

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 
@@ -18,11 +19,12 @@ tl::unexpected<Error> Malformed(std::string_view what) {
   return Fail(ErrorCode::kMalformed, "the answer is not " + std::string(what));
 }
 
-// One line that may become a label. No instance, image or address name begins with '<'; every
-// error page does.
+// One line that may become a label. No instance, image or address name begins with '<' or a byte
+// order mark; error pages do.
 bool IsLabel(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   return !text.empty() && text.size() <= kMaxTextBytes && text.front() != '<' &&
-         IsPrintableUtf8(text);
+         !text.starts_with(kByteOrderMark) && IsPrintableUtf8(text);
 }
 
 // A word of a list: a label without blanks (addresses, host names, URLs).
@@ -76,14 +78,21 @@ Result<std::int64_t> ParseKilobitsPerSecond(std::string_view body) {
   return value;
 }
 
+// Stricter than EVP_DecodeBlock, which takes '-' for an end and '=' anywhere for a zero.
 std::optional<std::vector<unsigned char>> DecodeBase64(std::string_view text) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (text.empty() || text.size() % 4 != 0) return std::nullopt;
+  const std::size_t content = std::min(text.find_first_not_of(kAlphabet), text.size());
+  const std::size_t padding = text.size() - content;
+  if (padding > 2 || text.substr(content) != std::string_view("==").substr(2 - padding)) {
+    return std::nullopt;
+  }
   std::vector<unsigned char> bytes(text.size() / 4 * 3);
   const int size =
       EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
                       static_cast<int>(text.size()));
   if (size < 0) return std::nullopt;
-  const auto padding = static_cast<std::size_t>(std::count(text.end() - 2, text.end(), '='));
   bytes.resize(static_cast<std::size_t>(size) - padding);
   return bytes;
 }
@@ -98,13 +107,38 @@ std::string Sha256Fingerprint(const std::vector<unsigned char>& blob) {
   return "SHA256:" + text.substr(0, text.find('='));
 }
 
-// RFC 4253, 6.6: the blob begins with the key's type, so a cut or foreign blob shows.
-bool BlobNamesType(const std::vector<unsigned char>& blob, std::string_view type) {
-  if (blob.size() < 4 + type.size()) return false;
-  const std::size_t length = static_cast<std::size_t>(blob[0]) << 24 |
-                             static_cast<std::size_t>(blob[1]) << 16 |
-                             static_cast<std::size_t>(blob[2]) << 8 | blob[3];
-  return length == type.size() && std::equal(type.begin(), type.end(), blob.begin() + 4);
+// RFC 4253, 6.6: a key's blob is a row of fields, each behind its length in four bytes; the first
+// names the type. nullopt when the last field is cut short.
+std::optional<std::vector<std::string_view>> FieldsOf(const std::vector<unsigned char>& blob) {
+  std::string_view rest(reinterpret_cast<const char*>(blob.data()), blob.size());
+  std::vector<std::string_view> fields;
+  while (!rest.empty()) {
+    if (rest.size() < 4) return std::nullopt;
+    std::size_t length = 0;
+    for (const char c : rest.substr(0, 4)) length = length << 8 | static_cast<unsigned char>(c);
+    rest.remove_prefix(4);
+    if (length == 0 || length > rest.size()) return std::nullopt;
+    fields.push_back(rest.substr(0, length));
+    rest.remove_prefix(length);
+  }
+  return fields;
+}
+
+// Whether the blob is a whole key of that type: a cut or foreign one shows in its fields.
+bool IsKeyOfType(const std::vector<unsigned char>& blob, std::string_view type) {
+  constexpr std::pair<std::string_view, std::size_t> kFieldCounts[] = {
+      {"ssh-ed25519", 2},
+      {"ssh-rsa", 3},
+      {"ssh-dss", 5},
+      {"ecdsa-sha2-nistp256", 3},
+      {"ecdsa-sha2-nistp384", 3},
+      {"ecdsa-sha2-nistp521", 3},
+  };
+  const auto fields = FieldsOf(blob);
+  if (!fields || fields->size() < 2 || fields->front() != type) return false;
+  return std::all_of(std::begin(kFieldCounts), std::end(kFieldCounts), [&](const auto& known) {
+    return known.first != type || known.second == fields->size();
+  });
 }
 
 Result<PublicKey> ParsePublicKey(std::string_view body) {
@@ -113,7 +147,7 @@ Result<PublicKey> ParsePublicKey(std::string_view body) {
     return Malformed("a public key");
   }
   const auto blob = DecodeBase64(fields[1]);
-  if (!blob || !BlobNamesType(*blob, fields[0])) return Malformed("a public key");
+  if (!blob || !IsKeyOfType(*blob, fields[0])) return Malformed("a public key");
   return PublicKey{std::string(fields[0]), Sha256Fingerprint(*blob)};
 }
 
@@ -127,9 +161,7 @@ class CredentialHandler : public nlohmann::json_sax<nlohmann::json> {
   }
   bool string(string_t& value) override {
     if (depth_ != 1) return false;
-    if (key_ == "Code") code_ = value;
-    if (key_ == "Expiration") expiration_ = value;
-    if (key_ == "LastUpdated") last_updated_ = value;
+    if (auto* const wanted = Wanted()) *wanted = value;
     return true;
   }
   bool start_object(std::size_t) override { return ++depth_ == 1; }
@@ -137,11 +169,11 @@ class CredentialHandler : public nlohmann::json_sax<nlohmann::json> {
 
   bool start_array(std::size_t) override { return false; }
   bool end_array() override { return false; }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool null() override { return !Wanted(); }
+  bool boolean(bool) override { return !Wanted(); }
+  bool number_integer(number_integer_t) override { return !Wanted(); }
+  bool number_unsigned(number_unsigned_t) override { return !Wanted(); }
+  bool number_float(number_float_t, const string_t&) override { return !Wanted(); }
   bool binary(binary_t&) override { return false; }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
     return false;
@@ -160,12 +192,22 @@ class CredentialHandler : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
+  // Where the value of the current key goes; nullptr for one that is let go.
+  std::optional<std::string>* Wanted() {
+    if (key_ == "Code") return &code_;
+    if (key_ == "Expiration") return &expiration_;
+    if (key_ == "LastUpdated") return &last_updated_;
+    return nullptr;
+  }
+
   int depth_ = 0;
   std::string key_;
   std::optional<std::string> code_, expiration_, last_updated_;
 };
 
 Result<Credentials> ParseCredentials(std::string_view body) {
+  // The JSON parser would take a zero byte for the end of the document.
+  if (body.find('\0') != std::string_view::npos) return Malformed("a credential document");
   CredentialHandler handler;
   if (!nlohmann::json::sax_parse(body, &handler)) return Malformed("a credential document");
   return handler.Finish();

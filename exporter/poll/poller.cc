@@ -355,17 +355,19 @@ void Poller::Publish() {
   snapshot_.token_expiration = client_.session().Expiration();
   snapshot_.paused_until = budget_.paused_until();
   snapshot_.budget = budget_.bucket();
-  if (!snapshot_.ready && AnswersScalarsSpotAndRole(snapshot_)) {
-    snapshot_.ready = true;
-    Log(LogLevel::kInfo, "ready: scalars, spot notice and role are known");
-  }
-  if (!fill_logged_ && schedule_.filled()) {
-    fill_logged_ = true;
+  const bool now_ready = !snapshot_.ready && AnswersScalarsSpotAndRole(snapshot_);
+  const bool now_filled = !fill_published_ && schedule_.filled();
+  snapshot_.ready = snapshot_.ready || now_ready;
+  fill_published_ = fill_published_ || now_filled;
+  store_.Publish(snapshot_);
+
+  // Said only once it can be seen.
+  if (now_ready) Log(LogLevel::kInfo, "ready: scalars, spot notice and role are known");
+  if (now_filled) {
     const auto& requests = snapshot_.statistics.requests;
     Log(LogLevel::kInfo, "first fill complete",
         {{"requests", std::accumulate(requests.begin(), requests.end(), std::size_t{0})}});
   }
-  store_.Publish(snapshot_);
 }
 
 }  // namespace aliyun_ecs

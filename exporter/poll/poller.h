@@ -84,7 +84,7 @@ class Poller {
   RequestBudget budget_;
   Schedule schedule_;
   Snapshot snapshot_;  // the one being built; copies of it are published
-  bool fill_logged_ = false;
+  bool fill_published_ = false;
   bool silent_ = false;          // the newest exchange brought no HTTP answer
   bool token_proven_ = false;    // the token in use was accepted at least once
   unsigned token_failures_ = 0;  // in a row: refused, not given, or given and not accepted
