@@ -39,8 +39,7 @@ TEST(ParseUtcTest, ReadsTheServicesForm) {
   EXPECT_EQ(ParseUtc("2001-09-09T01:46:40Z"), FromUnix(1'000'000'000));
   EXPECT_EQ(ParseUtc("2038-01-19T03:14:08Z"), FromUnix(2'147'483'648));
   EXPECT_EQ(ParseUtc("2026-11-23T15:20:00Z"), FromUnix(1'795'447'200));
-  EXPECT_EQ(ParseUtc("2026-12-31T23:59:59Z"),
-            sys_days(year(2027) / 1 / 1) - seconds(1));
+  EXPECT_EQ(ParseUtc("2026-12-31T23:59:59Z"), sys_days(year(2027) / 1 / 1) - seconds(1));
 }
 
 TEST(ParseUtcTest, KnowsLeapDays) {

@@ -47,8 +47,7 @@ TEST(LogFieldTest, CannotHoldASecret) {
 TEST(LogFieldTest, PrintsNumbers) {
   EXPECT_EQ(LogField("k", 42).value, "42");
   EXPECT_EQ(LogField("k", -1).value, "-1");
-  EXPECT_EQ(LogField("k", std::size_t{18'446'744'073'709'551'615u}).value,
-            "18446744073709551615");
+  EXPECT_EQ(LogField("k", std::size_t{18'446'744'073'709'551'615u}).value, "18446744073709551615");
   EXPECT_EQ(LogField("k", 0.25).value, "0.25");
   EXPECT_EQ(LogField("k", 2.0).value, "2");
 }
@@ -94,15 +93,15 @@ TEST(FormatLogEventTest, PrintsJsonMembersThatAParserReadsBack) {
   const std::string event =
       FormatLogEvent(LogFormat::kJson, LogLevel::kError, kNasty,
                      {{"empty", ""}, {"count", 3}, {"nasty", kNasty}, {"seconds", 1.5}});
-  const nlohmann::json expected = {{"level", "error"},          {"msg", std::string(kNasty)},
-                                   {"empty", ""},               {"count", "3"},
-                                   {"nasty", std::string(kNasty)}, {"seconds", "1.5"}};
+  const nlohmann::json expected = {
+      {"level", "error"}, {"msg", std::string(kNasty)},   {"empty", ""},
+      {"count", "3"},     {"nasty", std::string(kNasty)}, {"seconds", "1.5"}};
   EXPECT_EQ(ParseJsonEvent(event), expected) << event;
 }
 
 TEST(FormatLogEventTest, CannotBeMadeToAddAJsonMember) {
-  const auto parsed = ParseJsonEvent(FormatLogEvent(LogFormat::kJson, LogLevel::kInfo, "m",
-                                                    {{"k", R"(x","level":"debug)"}}));
+  const auto parsed = ParseJsonEvent(
+      FormatLogEvent(LogFormat::kJson, LogLevel::kInfo, "m", {{"k", R"(x","level":"debug)"}}));
   ASSERT_TRUE(parsed.is_object());
   EXPECT_EQ(parsed.size(), 3u);
   EXPECT_EQ(parsed.at("level"), "info");

@@ -28,6 +28,12 @@ std::string Encode(std::uint32_t value, std::size_t size) {
   return bytes;
 }
 
+// `character` between two letters.
+std::string InText(std::string_view character) {
+  std::string text = "a";
+  return text.append(character).append("b");
+}
+
 TEST(TrimTest, TakesBlanksTabsAndLineEndsFromBothEnds) {
   EXPECT_EQ(Trim(" \t\r\n text \r\n\t "), "text");
   EXPECT_EQ(Trim("text"), "text");
@@ -44,7 +50,10 @@ TEST(TrimTest, LeavesNothingOfBlanks) {
 
 TEST(TrimTest, LeavesOtherControlCharactersForTheParserToRefuse) {
   EXPECT_EQ(Trim("\0a\0"sv), "\0a\0"sv);
-  EXPECT_EQ(Trim("\x0B" "a\x0C"), "\x0B" "a\x0C");
+  EXPECT_EQ(Trim("\x0B"
+                 "a\x0C"),
+            "\x0B"
+            "a\x0C");
 }
 
 TEST(SplitTest, CutsAtEverySeparator) {
@@ -69,20 +78,30 @@ TEST(IsPrintableUtf8Test, TakesPrintableText) {
 }
 
 TEST(IsPrintableUtf8Test, TakesTheEndsOfEveryRange) {
-  for (const auto& [value, size] : std::initializer_list<std::pair<std::uint32_t, std::size_t>>{
-           {0x20, 1}, {0x7E, 1}, {0xA0, 2}, {0x7FF, 2}, {0x800, 3}, {0xD7FF, 3}, {0xE000, 3},
-           {0xFFFF, 3}, {0x10000, 4}, {0x10FFFF, 4}}) {
-    EXPECT_TRUE(IsPrintableUtf8("a" + Encode(value, size) + "b")) << std::hex << value;
+  for (const auto& [value, size] :
+       std::initializer_list<std::pair<std::uint32_t, std::size_t>>{{0x20, 1},
+                                                                    {0x7E, 1},
+                                                                    {0xA0, 2},
+                                                                    {0x7FF, 2},
+                                                                    {0x800, 3},
+                                                                    {0xD7FF, 3},
+                                                                    {0xE000, 3},
+                                                                    {0xFFFF, 3},
+                                                                    {0x10000, 4},
+                                                                    {0x10FFFF, 4}}) {
+    EXPECT_TRUE(IsPrintableUtf8(InText(Encode(value, size)))) << std::hex << value;
   }
 }
 
 TEST(IsPrintableUtf8Test, RefusesEveryControlCharacter) {
   for (std::uint32_t value = 0; value < 0x20; ++value) {
-    EXPECT_FALSE(IsPrintableUtf8("a" + Encode(value, 1) + "b")) << std::hex << value;
+    EXPECT_FALSE(IsPrintableUtf8(InText(Encode(value, 1)))) << std::hex << value;
   }
-  EXPECT_FALSE(IsPrintableUtf8("a\x7F" "b"));
+  EXPECT_FALSE(
+      IsPrintableUtf8("a\x7F"
+                      "b"));
   for (std::uint32_t value = 0x80; value <= 0x9F; ++value) {
-    EXPECT_FALSE(IsPrintableUtf8("a" + Encode(value, 2) + "b")) << std::hex << value;
+    EXPECT_FALSE(IsPrintableUtf8(InText(Encode(value, 2)))) << std::hex << value;
   }
 }
 
@@ -113,8 +132,7 @@ TEST(IsPrintableUtf8Test, RefusesWhatIsAboveTheLastCodePoint) {
 }
 
 TEST(IsPrintableUtf8Test, RefusesSequencesThatAreCut) {
-  for (const std::string& whole :
-       {Encode(0xE9, 2), Encode(0x751F, 3), Encode(0x20BB7, 4)}) {
+  for (const std::string& whole : {Encode(0xE9, 2), Encode(0x751F, 3), Encode(0x20BB7, 4)}) {
     ASSERT_TRUE(IsPrintableUtf8(whole));
     for (std::size_t size = 1; size < whole.size(); ++size) {
       const std::string cut = whole.substr(0, size);
@@ -149,7 +167,9 @@ TEST(JsonQuoteTest, PutsTheReplacementCharacterForWhatIsNotUtf8) {
   EXPECT_EQ(JsonQuote("a\xE7\x94"), "\"a" + r + r + '"');
   EXPECT_EQ(JsonQuote("\xC0\xAF"), '"' + r + r + '"');
   // What follows a broken sequence is kept.
-  EXPECT_EQ(JsonQuote("\xE7" "ab"), '"' + r + "ab\"");
+  EXPECT_EQ(JsonQuote("\xE7"
+                      "ab"),
+            '"' + r + "ab\"");
 }
 
 TEST(JsonQuoteTest, IsReadBackByAJsonParser) {

@@ -87,8 +87,7 @@ TEST(TokenBucketTest, SaysNeitherTooEarlyNorMuchTooLateWhenTheNextIsThere) {
   EXPECT_LE(bucket.AvailableAt(kStart), kStart + seconds(2) + microseconds(10));
   // Asked later, it names the same time.
   EXPECT_GE(bucket.AvailableAt(kStart + milliseconds(700)), kStart + seconds(2));
-  EXPECT_LE(bucket.AvailableAt(kStart + milliseconds(700)),
-            kStart + seconds(2) + microseconds(10));
+  EXPECT_LE(bucket.AvailableAt(kStart + milliseconds(700)), kStart + seconds(2) + microseconds(10));
 }
 
 // Rate and burst. 2/3 and 0.1 have no exact double, which is where rounding shows.
