@@ -2,9 +2,13 @@
 
 #include <arpa/inet.h>
 #include <civetweb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include "base/log.h"
@@ -15,9 +19,17 @@ namespace {
 // A kept-alive connection holds a worker, so there must be more of them than scrapers.
 constexpr const char* kWorkers = "16";
 
+bool HasIpv6() {
+  const int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+  if (descriptor >= 0) close(descriptor);
+  return descriptor >= 0;
+}
+
 // What CivetWeb calls an address.
 std::string CivetwebPort(const ListenAddress& address) {
-  return address.host.empty() ? "+" + std::to_string(address.port) : address.ToString();
+  if (!address.host.empty()) return address.ToString();
+  const std::string port = std::to_string(address.port);
+  return HasIpv6() ? "+" + port : "0.0.0.0:" + port;  // a kernel may be booted without IPv6
 }
 
 std::string_view Text(const char* text) { return text == nullptr ? std::string_view() : text; }
@@ -84,11 +96,13 @@ std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
 struct HttpServer::Impl {
   Handler handler;
   mg_context* context = nullptr;
-  std::string first_complaint;  // of CivetWeb while it starts
+  std::atomic<bool> started{false};
+  std::mutex mutex;
+  std::string first_complaint;  // of CivetWeb while it starts; guarded by mutex
 
   // CivetWeb calls these from its threads. No exception may pass through its C code.
   static int OnRequest(mg_connection* connection) noexcept;
-  static int OnError(mg_connection* connection, int status, const char* message) noexcept;
+  static int OnError(mg_connection* connection, int status, const char* reason) noexcept;
   static int OnMessage(const mg_connection* connection, const char* message) noexcept;
 };
 
@@ -96,36 +110,44 @@ int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
   const mg_request_info* const request = mg_get_request_info(connection);
   const auto& impl = *static_cast<const Impl*>(request->user_data);
   const std::string_view method = Text(request->request_method);
-  WebResponse response;
   try {
-    response = impl.handler({method, Text(request->local_uri)});
+    const WebResponse response = impl.handler({method, Text(request->local_uri)});
+    Send(connection, response, /*with_body=*/method != "HEAD", MustClose(connection, *request));
+    return response.status;  // anything but 0: handled
   } catch (const std::exception& exception) {
-    Log(LogLevel::kError, "a request could not be answered", {{"reason", exception.what()}});
-    response = {500, "text/plain; charset=utf-8", {}, "500: see the exporter's log\n"};
+    return OnError(connection, 500, exception.what());
   }
-  Send(connection, response, /*with_body=*/method != "HEAD", MustClose(connection, *request));
-  return response.status;  // anything but 0: handled
 }
 
-// Requests that never get as far as the handler: malformed, too large, of an unknown method.
-int HttpServer::Impl::OnError(mg_connection* connection, int status, const char*) noexcept {
-  const mg_request_info* const request = mg_get_request_info(connection);
-  const bool head = request != nullptr && Text(request->request_method) == "HEAD";
-  WebResponse response;
-  response.status = status;
-  response.body = std::to_string(status) + ": ";
-  response.body += ReasonPhrase(connection, status);
-  response.body += "\n";
-  Send(connection, response, !head, /*close=*/true);
-  return 0;  // answered
+// Requests that never get as far as the handler (malformed, too large, of an unknown method), and
+// handlers that throw.
+int HttpServer::Impl::OnError(mg_connection* connection, int status, const char* reason) noexcept {
+  try {
+    Log(status == 500 ? LogLevel::kError : LogLevel::kDebug, "a request could not be answered",
+        {{"status", status}, {"reason", Text(reason)}});
+    const mg_request_info* const request = mg_get_request_info(connection);
+    const bool head = request != nullptr && Text(request->request_method) == "HEAD";
+    WebResponse response;
+    response.status = status;
+    response.body = std::to_string(status) + ": ";
+    response.body += ReasonPhrase(connection, status);
+    response.body += "\n";
+    Send(connection, response, !head, /*close=*/true);
+  } catch (const std::exception&) {
+    mg_disable_connection_keep_alive(connection);  // out of memory: end this connection
+  }
+  return status;
 }
 
 int HttpServer::Impl::OnMessage(const mg_connection* connection, const char* message) noexcept {
   auto* const impl = static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
-  if (impl != nullptr && impl->context == nullptr && impl->first_complaint.empty()) {
-    impl->first_complaint = message;
-  } else {
+  try {
     Log(LogLevel::kDebug, "web server", {{"detail", message}});
+    if (impl == nullptr || impl->started) return 1;
+    const std::lock_guard lock(impl->mutex);
+    if (impl->first_complaint.empty()) impl->first_complaint = message;
+  } catch (const std::exception&) {
+    // Out of memory: the message is lost, the server is not.
   }
   return 1;  // do not print it elsewhere
 }
@@ -155,10 +177,15 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<ListenAd
       "access_control_allow_headers", "", nullptr};
   mg_callbacks callbacks{};
   callbacks.begin_request = &Impl::OnRequest;
-  callbacks.http_error = &Impl::OnError;
+  callbacks.http_error = [](mg_connection* connection, int status, const char* reason) {
+    Impl::OnError(connection, status, reason);
+    return 0;  // answered
+  };
   callbacks.log_message = &Impl::OnMessage;
   impl->context = mg_start(&callbacks, impl.get(), options);
+  impl->started = true;
   if (impl->context == nullptr) {
+    const std::lock_guard lock(impl->mutex);
     return Fail(ErrorCode::kUnavailable,
                 "cannot listen on " + names + ": " + impl->first_complaint);
   }

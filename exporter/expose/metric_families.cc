@@ -56,11 +56,7 @@ std::optional<Labels> LabelsFromItems(const Page& page, const std::vector<ItemId
   for (const ItemId item : items) {
     if (page.snapshot.Excludes(item)) continue;
     const Reading* const reading = page.snapshot.Find(item, index);
-    if (reading == nullptr) return std::nullopt;
-    const bool known = Row(item).presence == Presence::kAlways
-                           ? reading->answer.has_value()
-                           : reading->State() != ReadingState::kUnread;
-    if (!known) return std::nullopt;
+    if (reading == nullptr || !IsSettled(Row(item), *reading)) return std::nullopt;
     const auto* const text = reading->Get<std::string>();
     labels.push_back({std::string(Row(item).label), text == nullptr ? std::string() : *text});
     any = any || text != nullptr;
@@ -207,8 +203,8 @@ void FillCredentialCountdown(const Page& page, MetricFamily& family) {
 
 void FillCredentialRotations(const Page& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kRoleCredentials)) return;
-  for (const auto& [role, rotations] : page.snapshot.rotations) {
-    AddSample(family, {{"role", role}}, static_cast<double>(rotations));
+  for (const auto& [role, history] : page.snapshot.roles) {
+    AddSample(family, {{"role", role}}, static_cast<double>(history.rotations));
   }
 }
 

@@ -13,8 +13,8 @@ namespace aliyun_ecs {
 // snapshot has at this moment. Families without a sample are left out. Pure, so that any number of
 // scrapes can run at once and none of them costs the metadata service anything.
 //
-// An info family is shown only once every label that an instance always has was read, and every
-// other was tried: half a set of labels would be another series, and break joins. No two samples
+// An info family is shown only once all of its labels are settled (judge.h): half a set of labels
+// would be another series, and break joins. No two samples
 // of a family have the same labels, whatever the service says.
 [[nodiscard]] std::vector<prometheus::MetricFamily> MetricFamilies(const Snapshot& snapshot,
                                                                    Instant now,

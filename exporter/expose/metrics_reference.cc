@@ -47,7 +47,7 @@ constexpr std::string_view kNotes = R"(
 | class | read every | flag |
 |---|---|---|
 | spot | 5 s; 2 s while a notice stands | `--poll.spot-interval`, `--poll.notice-interval` |
-| credentials | 1 h; 60 s from 35 minutes before the end until the new one is seen | `--poll.credentials-interval` |
+| credentials | 1 h; 60 s from 35 minutes before the end until the new one is seen, and while `Code` is not Success | `--poll.credentials-interval` |
 | listing | 5 min: which interfaces, disks, key pairs and roles there are | `--poll.listing-interval` |
 | identity | 1 h, spread over the hour | `--poll.identity-interval` |
 
@@ -66,7 +66,9 @@ constexpr std::string_view kNotes = R"(
   `X * on (job, instance) group_left (instance_id, zone_id) aliyun_ecs_instance_info`.
 - Bandwidth limits are given by the vendor in Kbit/s; one Kbit is taken as 1000 bit. They are limits
   of the instance, all of its interfaces together.
-- An info family appears once all of its labels are known, never by halves.
+- An info family appears once all of its labels are known, never by halves. Only a label that an
+  instance need not have can come later: when its item fails three times in a row it stays empty
+  until it can be read.
 - `--metadata.exclude=ITEM` leaves an item out: it is not read, its label or family is gone, and it
   no longer counts in `aliyun_ecs_metadata_items`.
 - If a scrape target has a label of the same name as one here (`instance_id`, say), Prometheus

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "expose/metric_families.h"
 #include "expose/status_page.h"
 #include "expose/text_format.h"
+#include "metadata/judge.h"
 #include "metadata/snapshot_json.h"
 
 namespace aliyun_ecs {
@@ -44,8 +46,14 @@ bool Site::IsTelemetryPath(std::string_view path) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
            c == '.' || c == '_' || c == '-';
   };
-  return path.starts_with('/') && std::all_of(path.begin(), path.end(), allowed) &&
-         path != kStatus && path != kSnapshot && !IsOneOf(path, kHealthy) && !IsOneOf(path, kReady);
+  if (!path.starts_with('/') || !std::all_of(path.begin(), path.end(), allowed)) return false;
+  // The web server tidies paths before they get here, so untidy ones would never match.
+  const auto segments = Split(path.substr(1), '/');
+  const bool tidy = std::none_of(segments.begin(), segments.end(), [](std::string_view segment) {
+    return segment.empty() || segment == "." || segment == "..";
+  });
+  return tidy && path != kStatus && path != kSnapshot && !IsOneOf(path, kHealthy) &&
+         !IsOneOf(path, kReady);
 }
 
 WebResponse Site::Metrics() const {
@@ -71,10 +79,13 @@ WebResponse Site::Healthy() const {
 }
 
 WebResponse Site::Ready() const {
+  const auto snapshot = store_.Current();
   WebResponse response;
-  const bool ready = store_.Current()->ready;
-  response.status = ready ? 200 : 503;
-  response.body = ready ? "ready\n" : "not ready: scalars, spot notice or role are not known yet\n";
+  response.body = "ready\n";
+  if (snapshot->ready) return response;
+  response.status = 503;
+  response.body = "not ready; not known yet:\n";
+  for (const auto& path : MissingForReadiness(*snapshot)) response.body += path + "\n";
   return response;
 }
 

@@ -41,7 +41,8 @@ constexpr bool FillsFitItems() {
       ++count;
       switch (family.fill) {
         case FamilyFill::kLabels:
-          if (item.shape != Shape::kText || item.label.empty()) return false;
+          if (item.shape != Shape::kWord && item.shape != Shape::kText) return false;
+          if (item.label.empty()) return false;
           break;
         case FamilyFill::kEntries:
           if (item.shape != Shape::kList || item.label.empty() || count > 1) return false;
@@ -98,7 +99,7 @@ std::vector<ItemId> ItemsOf(const Family& family) {
 }
 
 std::string_view Name(Shape shape) {
-  constexpr std::string_view kNames[] = {"text", "list",       "Kbit/s",
+  constexpr std::string_view kNames[] = {"word", "text",       "list",       "Kbit/s",
                                          "time", "public key", "credentials"};
   return kNames[static_cast<std::size_t>(shape)];
 }

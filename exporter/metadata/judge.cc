@@ -5,8 +5,15 @@
 namespace aliyun_ecs {
 namespace {
 
-constexpr auto kNoticeOutlivesItsTime = std::chrono::minutes(10);
 constexpr int kIntervalsOfTrust = 3;
+constexpr unsigned kTriesUntilSettled = 3;
+
+// Any web server answers 404; only a metadata service gives tokens or values.
+bool IsProven(const Snapshot& snapshot) {
+  return snapshot.token_expiration ||
+         std::any_of(snapshot.readings.begin(), snapshot.readings.end(),
+                     [](const auto& entry) { return entry.second.value() != nullptr; });
+}
 
 }  // namespace
 
@@ -19,13 +26,14 @@ SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
   const Reading* const reading = snapshot.Find(kSpotTerminationTime);
   if (reading == nullptr || !reading->answer) return {};
   if (const auto* const termination = reading->Get<SystemTime>()) {
-    if (now.system >= *termination + kNoticeOutlivesItsTime) return {};
+    if (IsOver(*termination, now.system)) return {};
     return {SpotState::kScheduled, *termination, snapshot.spot.first_seen};
   }
   const Duration age = now.steady - reading->answer->at.steady;
   const bool young = age < kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kSpot);
   const bool malformed = reading->failure && reading->failure->code == ErrorCode::kMalformed;
-  return {young && !malformed ? SpotState::kNone : SpotState::kUnknown, {}, {}};
+  const bool none = young && !malformed && IsProven(snapshot);
+  return {none ? SpotState::kNone : SpotState::kUnknown, {}, {}};
 }
 
 std::optional<ReadingState> JudgeRow(const Snapshot& snapshot, ItemId item) {
@@ -77,17 +85,22 @@ std::optional<bool> RoleAttached(const Snapshot& snapshot) {
   return roles != nullptr && !roles->empty();
 }
 
-bool AnswersScalarsSpotAndRole(const Snapshot& snapshot) {
+bool IsSettled(const Item& item, const Reading& reading) {
+  if (reading.answer) return true;
+  return item.presence == Presence::kOptional && reading.failures >= kTriesUntilSettled;
+}
+
+std::vector<std::string> MissingForReadiness(const Snapshot& snapshot) {
+  std::vector<std::string> missing;
+  for (const auto& [key, reading] : snapshot.readings) {
+    if (DirectoryOf(key.item)) continue;
+    const bool known = key.item == kSpotTerminationTime ? reading.answer.has_value()
+                                                        : IsSettled(Row(key.item), reading);
+    if (!known) missing.emplace_back(Row(key.item).path);
+  }
   const auto& roles = snapshot.Listing(Directory::kRoles);
-  if (roles && !roles->answer) return false;
-  return std::all_of(snapshot.readings.begin(), snapshot.readings.end(), [](const auto& entry) {
-    const auto& [key, reading] = entry;
-    if (DirectoryOf(key.item)) return true;
-    if (Row(key.item).presence == Presence::kAlways || key.item == kSpotTerminationTime) {
-      return reading.answer.has_value();
-    }
-    return reading.State() != ReadingState::kUnread;
-  });
+  if (roles && !roles->answer) missing.emplace_back(Row(Directory::kRoles).path);
+  return missing;
 }
 
 }  // namespace aliyun_ecs

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "metadata/snapshot.h"
 
@@ -20,11 +23,18 @@ struct SpotVerdict {
   std::optional<SystemTime> first_seen;   // set exactly when scheduled
 };
 
+// A notice is over ten minutes past its time: by then the instance is gone, or was spared.
+inline constexpr auto kNoticeOutlivesItsTime = std::chrono::minutes(10);
+[[nodiscard]] inline bool IsOver(SystemTime termination, SystemTime now) {
+  return now >= termination + kNoticeOutlivesItsTime;
+}
+
 // Whether the instance will be taken away.
-//  scheduled  the last good answer gave a time, and that is less than ten minutes past: losing the
-//             service must not end an alarm
+//  scheduled  the last good answer gave a time that is not over: losing the service must not end
+//             an alarm
 //  none       the last good answer said that there is no notice, it is younger than three spot
-//             intervals, and nothing malformed has come since
+//             intervals, nothing malformed has come since, and whoever answers has shown to be a
+//             metadata service: by a session token or by any value at all
 //  unknown    otherwise
 [[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
 
@@ -40,8 +50,12 @@ struct SpotVerdict {
 // Whether a RAM role is attached; nullopt while its listing was never answered or is not read.
 [[nodiscard]] std::optional<bool> RoleAttached(const Snapshot& snapshot);
 
-// Whether this snapshot answers what people ask first: every scalar was answered, or, where an
-// instance need not have it, at least tried; so were spot notice and role listing.
-[[nodiscard]] bool AnswersScalarsSpotAndRole(const Snapshot& snapshot);
+// Whether nothing more is to be waited for before a label is shown: the item was answered, or it is
+// one that an instance need not have and failed three times in a row.
+[[nodiscard]] bool IsSettled(const Item& item, const Reading& reading);
+
+// What keeps this snapshot from answering what people ask first: the paths of the scalars that are
+// not settled, and of spot notice and role listing if they were never answered. Empty: ready.
+[[nodiscard]] std::vector<std::string> MissingForReadiness(const Snapshot& snapshot);
 
 }  // namespace aliyun_ecs

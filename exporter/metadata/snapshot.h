@@ -41,6 +41,7 @@ inline constexpr std::array kReadingStates{ReadingState::kPresent, ReadingState:
 struct Reading {
   std::optional<Answer> answer;
   std::optional<Error> failure;  // of the newest attempt; nullopt when it was answered
+  unsigned failures = 0;         // in a row, but those while nobody answered anything
 
   [[nodiscard]] ReadingState State() const;
 
@@ -62,6 +63,12 @@ struct ItemInstance {
   std::string index;  // empty for a scalar
 
   friend auto operator<=>(const ItemInstance&, const ItemInstance&) = default;
+};
+
+// What was seen of a role's credentials since it was attached.
+struct RoleHistory {
+  std::optional<SystemTime> expiration;  // of the newest good document
+  std::uint64_t rotations = 0;           // good documents with another expiration than before
 };
 
 // The notice that stands, and what was counted. A notice is a termination time; hearing nothing
@@ -123,7 +130,7 @@ struct Snapshot {
   std::array<std::optional<Reading>, kDirectories.size()> listings;
 
   SpotHistory spot;
-  std::map<std::string, std::uint64_t> rotations;  // by role, of those attached
+  std::map<std::string, RoleHistory> roles;  // by name, of those attached
 
   bool hardened = true;
   std::optional<SystemTime> token_expiration;  // of the session token in use

@@ -50,8 +50,9 @@ Json SpotToJson(const Snapshot& snapshot, Instant now) {
 
 Json RolesToJson(const Snapshot& snapshot) {
   const auto attached = RoleAttached(snapshot);
-  return {{"attached", attached ? Json(*attached) : Json()},
-          {"rotations", snapshot.rotations.empty() ? Json::object() : Json(snapshot.rotations)}};
+  Json rotations = Json::object();
+  for (const auto& [role, history] : snapshot.roles) rotations[role] = history.rotations;
+  return {{"attached", attached ? Json(*attached) : Json()}, {"rotations", rotations}};
 }
 
 }  // namespace

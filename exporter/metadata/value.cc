@@ -19,15 +19,15 @@ tl::unexpected<Error> Malformed(std::string_view what) {
   return Fail(ErrorCode::kMalformed, "the answer is not " + std::string(what));
 }
 
-// One line that may become a label. No instance, image or address name begins with '<' or a byte
-// order mark; error pages do.
+// One line that may become a label. Nothing that the service or a person names begins with '<', '{'
+// or a byte order mark; error pages and error documents do.
 bool IsLabel(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   return !text.empty() && text.size() <= kMaxTextBytes && text.front() != '<' &&
-         !text.starts_with(kByteOrderMark) && IsPrintableUtf8(text);
+         text.front() != '{' && !text.starts_with(kByteOrderMark) && IsPrintableUtf8(text);
 }
 
-// A word of a list: a label without blanks (addresses, host names, URLs).
+// A label without blanks: an ID, an address, a host name, a URL.
 bool IsWord(std::string_view text) {
   return IsLabel(text) && text.find(' ') == std::string_view::npos;
 }
@@ -219,6 +219,11 @@ Result<SystemTime> ParseTime(std::string_view body) {
   return *time;
 }
 
+Result<std::string> ParseWord(std::string_view body) {
+  if (!IsWord(body)) return Malformed("a word");
+  return std::string(body);
+}
+
 Result<std::string> ParseText(std::string_view body) {
   if (!IsLabel(body)) return Malformed("a line of text");
   return std::string(body);
@@ -232,6 +237,8 @@ Result<std::optional<Value>> ToValue(Result<T> parsed) {
 
 Result<std::optional<Value>> ParseShape(Shape shape, std::string_view body) {
   switch (shape) {
+    case Shape::kWord:
+      return ToValue(ParseWord(body));
     case Shape::kText:
       return ToValue(ParseText(body));
     case Shape::kList:

@@ -37,7 +37,7 @@ struct Credentials {
 };
 
 // What an item said. It cannot hold a Secret, so neither can a Snapshot.
-using Value = std::variant<std::string,               // Shape::kText
+using Value = std::variant<std::string,               // Shape::kWord, Shape::kText
                            std::vector<std::string>,  // Shape::kList, and the listings
                            std::int64_t,              // Shape::kKilobitsPerSecond
                            SystemTime,                // Shape::kTime
@@ -49,8 +49,8 @@ inline constexpr std::size_t kMaxListEntries = 256;  // of a list or a listing
 inline constexpr std::size_t kMaxIndexBytes = 128;   // of a directory's entry
 
 // The value of an item from the body of a 200. An empty body is nullopt, "this instance has none",
-// where the row's presence says so, and kMalformed elsewhere. Consumes the bytes: they are wiped
-// before it returns. No error message quotes them.
+// where the row's presence allows that, and kMalformed elsewhere. Consumes the bytes: they are
+// wiped before it returns. No error message quotes them.
 [[nodiscard]] Result<std::optional<Value>> ParseItem(const Item& item, Secret body);
 
 // The entries of a directory from the body of a 200, sorted, without their slashes, each once.
