@@ -21,6 +21,11 @@ struct HeaderListDeleter {
 };
 using HeaderList = std::unique_ptr<curl_slist, HeaderListDeleter>;
 
+struct EasyHandleDeleter {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+using EasyHandle = std::unique_ptr<CURL, EasyHandleDeleter>;
+
 HeaderList MakeHeaderList(const std::vector<HttpHeader>& headers) {
   HeaderList list;
   for (const HttpHeader& header : headers) {
@@ -48,7 +53,9 @@ struct Answer {
 
 std::size_t ReceiveHeader(char* data, std::size_t size, std::size_t count, void* user) {
   const std::string_view line(data, size * count);
-  static_cast<Answer*>(user)->head_complete = line == "\r\n" || line == "\n";
+  bool& complete = static_cast<Answer*>(user)->head_complete;
+  if (line.starts_with("HTTP/")) complete = false;  // another head, behind one of status 1xx
+  if (line == "\r\n" || line == "\n") complete = true;
   return line.size();
 }
 
@@ -110,43 +117,39 @@ std::optional<Duration> RetryAfter(CURL* easy) {
 
 }  // namespace
 
-struct CurlTransport::Handles {
-  Handles() : multi(curl_multi_init()), easy(curl_easy_init()) {
-    if (multi == nullptr || easy == nullptr) throw std::runtime_error("libcurl gave no handle");
+struct CurlTransport::Multi {
+  Multi() : handle(curl_multi_init()) {
+    if (handle == nullptr) throw std::runtime_error("libcurl gave no handle");
   }
-  ~Handles() {
-    curl_easy_cleanup(easy);
-    curl_multi_cleanup(multi);
-  }
-  Handles(const Handles&) = delete;
-  Handles& operator=(const Handles&) = delete;
+  ~Multi() { curl_multi_cleanup(handle); }
+  Multi(const Multi&) = delete;
+  Multi& operator=(const Multi&) = delete;
 
   // Drives the exchange to its end. nullopt when `stop` came first.
-  std::optional<CURLcode> Run(const std::stop_token& stop);
+  std::optional<CURLcode> Run(CURL* easy, const std::stop_token& stop);
 
-  CURLM* multi;  // keeps the connection between exchanges
-  CURL* easy;
+  CURLM* handle;  // keeps the connection between exchanges
 };
 
-std::optional<CURLcode> CurlTransport::Handles::Run(const std::stop_token& stop) {
-  const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi); });
+std::optional<CURLcode> CurlTransport::Multi::Run(CURL* easy, const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { curl_multi_wakeup(handle); });
   std::optional<CURLcode> code;
-  curl_multi_add_handle(multi, easy);
+  curl_multi_add_handle(handle, easy);
   for (int running = 1; !stop.stop_requested();) {
-    if (curl_multi_perform(multi, &running) != CURLM_OK) {
+    if (curl_multi_perform(handle, &running) != CURLM_OK) {
       code = CURLE_FAILED_INIT;
       break;
     }
     if (running == 0) {
       int left = 0;
-      const CURLMsg* const message = curl_multi_info_read(multi, &left);
+      const CURLMsg* const message = curl_multi_info_read(handle, &left);
       code = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
       break;
     }
     // Wakes up for the socket, for libcurl's own deadlines, and for the stop request.
-    curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
+    curl_multi_poll(handle, nullptr, 0, 1000, nullptr);
   }
-  curl_multi_remove_handle(multi, easy);
+  curl_multi_remove_handle(handle, easy);
   return code;
 }
 
@@ -154,14 +157,16 @@ CurlTransport::CurlTransport(std::string base_url, std::string user_agent)
     : base_url_(std::move(base_url)), user_agent_(std::move(user_agent)) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (initialised != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
-  handles_ = std::make_unique<Handles>();
+  multi_ = std::make_unique<Multi>();
 }
 
 CurlTransport::~CurlTransport() = default;
 
 Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::stop_token stop) {
-  CURL* const easy = handles_->easy;
-  curl_easy_reset(easy);  // forgets options, keeps the connection
+  // A new one each time, so that nothing is left of the exchange before, such as its errno.
+  const EasyHandle owned_easy(curl_easy_init());
+  CURL* const easy = owned_easy.get();
+  if (easy == nullptr) throw std::bad_alloc();
   const HeaderList headers = MakeHeaderList(request.headers);
   const std::string url = base_url_ + request.path;
   Answer answer{{}, request.max_body_bytes};
@@ -178,6 +183,7 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a host name being resolved holds up nobody
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent_.c_str());
@@ -190,23 +196,25 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   // Like `curl -X PUT` of the vendor's page: no body and no Content-Length.
   if (request.method == HttpMethod::kPut) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
 
-  const auto code = handles_->Run(stop);
+  const auto code = multi_->Run(easy, stop);
   if (!code) return Fail(ErrorCode::kCancelled, "the request was cancelled");
+  HttpResponse response;
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  response.retry_after = RetryAfter(easy);
   if (answer.too_large || *code == CURLE_FILESIZE_EXCEEDED) {
+    // Of any other status the status alone counts, however long its page is.
+    if (response.status != 200) return response;
     return Fail(ErrorCode::kMalformed,
                 "the answer is larger than " + std::to_string(request.max_body_bytes) + " bytes");
   }
   // The message is one of libcurl's fixed sentences: it never holds bytes of the exchange.
   if (*code != CURLE_OK) return Fail(CodeOf(*code, easy), curl_easy_strerror(*code));
 
-  HttpResponse response;
-  long status = 0;
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  response.status = static_cast<int>(status);
   if (!IsWhole(easy, response.status, answer)) {
     return Fail(ErrorCode::kMalformed, "the answer is cut short");
   }
-  response.retry_after = RetryAfter(easy);
   response.body = std::move(answer.body);
   return response;
 }

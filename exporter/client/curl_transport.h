@@ -19,11 +19,11 @@ class CurlTransport final : public HttpTransport {
                                              std::stop_token stop) override;
 
  private:
-  struct Handles;
+  struct Multi;
 
   std::string base_url_;
   std::string user_agent_;
-  std::unique_ptr<Handles> handles_;
+  std::unique_ptr<Multi> multi_;
 };
 
 }  // namespace aliyun_ecs

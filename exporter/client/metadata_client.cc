@@ -20,13 +20,37 @@ bool IsToken(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= 33 && c <= 126; });
 }
 
+std::string Answered(int status, std::string_view meaning) {
+  return "the metadata service answered " + std::to_string(status) + ": " + std::string(meaning);
+}
+
+// What a status means for a session token. The vendor documents 400 and 403; what else means was
+// seen by others (no token path in some environments: 404, 405).
+tl::unexpected<Error> FailTokenByStatus(int status) {
+  switch (status) {
+    case 403:
+      return Fail(ErrorCode::kForbidden,
+                  Answered(status,
+                           "no session token is given (the metadata channel is disabled, "
+                           "or a proxy is in the path)"));
+    case 429:
+    case 503:
+      return Fail(ErrorCode::kThrottled, Answered(status, "it throttles"));
+    default:
+      return Fail(ErrorCode::kRefused,
+                  Answered(status,
+                           "no session token is given (is this an ECS instance? where "
+                           "hardened mode is missing, --metadata.mode=normal reads "
+                           "without a token)"));
+  }
+}
+
 tl::unexpected<Error> FailByStatus(int status) {
-  const auto sentence = [&](std::string_view meaning) {
-    return "the metadata service answered " + std::to_string(status) + ": " + std::string(meaning);
-  };
+  const auto sentence = [&](std::string_view meaning) { return Answered(status, meaning); };
   switch (status) {
     case 401:
-      return Fail(ErrorCode::kUnauthorized, sentence("it does not accept the session token"));
+      return Fail(ErrorCode::kUnauthorized, sentence("it accepts no request like this (unknown or "
+                                                     "expired session token)"));
     case 403:
       return Fail(ErrorCode::kForbidden,
                   sentence("access is forbidden (normal mode is closed, the metadata channel is "
@@ -35,7 +59,7 @@ tl::unexpected<Error> FailByStatus(int status) {
     case 503:
       return Fail(ErrorCode::kThrottled, sentence("it throttles"));
     default:
-      return Fail(ErrorCode::kRefused, sentence("not a status of a reading"));
+      return Fail(ErrorCode::kRefused, sentence("that is no answer to a reading"));
   }
 }
 
@@ -55,11 +79,11 @@ Exchange MetadataClient::RenewToken(std::stop_token stop) {
   request.method = HttpMethod::kPut;
   request.path = kTokenPath;
   request.headers = {{kTtlHeader, ttl}};
-  request.max_body_bytes = kMaxTokenBytes;
+  request.max_body_bytes = kMaxItemBytes;  // an error page is longer than a token
   Exchange exchange = Perform(request, std::move(stop));
-  if (!exchange.answer) return exchange;
-  if (!*exchange.answer) {
-    exchange.answer = FailByStatus(*exchange.status);
+  if (!exchange.status) return exchange;
+  if (*exchange.status != 200) {
+    exchange.answer = FailTokenByStatus(*exchange.status);
     return exchange;
   }
   Secret token = **std::move(exchange.answer);

@@ -22,12 +22,14 @@ inline constexpr std::size_t kMaxItemBytes = 64 * 1024;
 
 // One request to the metadata service and what came of it.
 struct Exchange {
-  // The body of a 200, nullopt for a 404 ("there is none"), or what went wrong:
+  // Of a reading: the body of a 200, nullopt for a 404 ("there is none"), or what went wrong:
   //   401 kUnauthorized, 403 kForbidden, 429 and 503 kThrottled, any other status kRefused, and
   //   the errors of HttpTransport.
+  // Of a session token: nullopt when it was given; else 403 kForbidden, 429 and 503 kThrottled,
+  //   any other status kRefused.
   Result<std::optional<Secret>> answer;
   std::optional<int> status;            // nullopt: no HTTP answer came
-  std::optional<Duration> retry_after;  // with 429 and 503
+  std::optional<Duration> retry_after;  // where the service sent one
   Instant sent_at;
   Duration duration{};
 };

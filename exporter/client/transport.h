@@ -24,7 +24,7 @@ struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
   std::string path;                 // "/latest/meta-data/instance-id"
   std::vector<HttpHeader> headers;  // what they point to outlives the call
-  Duration timeout{};               // for the whole exchange, connecting included
+  Duration timeout{};               // for the whole exchange; at least a millisecond
   std::size_t max_body_bytes = 0;
 };
 
@@ -36,7 +36,8 @@ struct HttpResponse {
 
 // The first of the program's two seams (the second is base/clock.h): one HTTP exchange with the
 // metadata service. An answer of any status is a success here; errors are kTimeout, kUnreachable,
-// kMalformed (no HTTP, cut short, or larger than allowed) and kCancelled.
+// kMalformed (no HTTP, cut short, or a 200 larger than allowed) and kCancelled. A larger body of
+// another status is left out.
 //
 // Implementations go straight to the service: no proxy (it would get the session token, and add
 // X-Forwarded-For, which the service refuses), no redirect, plain HTTP only.

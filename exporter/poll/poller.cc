@@ -19,6 +19,10 @@ using std::chrono::seconds;
 constexpr Duration kFirstTokenRetry = seconds(5);
 constexpr Duration kLongestTokenRetry = seconds(30);
 
+// While nobody answers.
+constexpr Duration kFirstSilenceProbe = seconds(5);
+constexpr Duration kSilenceProbeInterval = seconds(20);
+
 // The service offers a new credential 30 minutes before the old one ends. Up to then the vendor
 // advises not to ask again.
 constexpr Duration kCredentialsNearEnd = minutes(35);
@@ -96,11 +100,7 @@ SteadyTime Poller::Step(std::stop_token stop) {
   const SteadyTime now = clock_.Steady();
   const Plan plan = MakePlan(now);
   if (plan.at > now || !budget_.TryTake(now)) return NextCall();
-  if (plan.job == nullptr) {
-    RenewToken(stop);
-  } else {
-    Do(*plan.job, stop);
-  }
+  std::visit([&](const auto& action) { Do(action, stop); }, plan.action);
   if (!stop.stop_requested()) Publish();
   return NextCall();
 }
@@ -111,56 +111,58 @@ SteadyTime Poller::NextCall() {
 }
 
 Poller::Plan Poller::MakePlan(SteadyTime now) {
-  if (client_.NeedsToken()) return {nullptr, std::max(token_retry_at_, now)};
-  const auto next = schedule_.Peek(now, /*urgent_only=*/silent_);
-  Plan plan{next.job, next.at};
-  if (plan.job == nullptr) plan.at = now + kLongestTokenRetry;  // everything is excluded
-  if (client_.mode() == MetadataMode::kHardened) {
-    const SteadyTime due = std::max(client_.session().RenewAt(), token_retry_at_);
-    const SteadyTime renewal = std::max(schedule_.BackgroundAt(due), now);
-    if (renewal < plan.at) plan = {nullptr, renewal};
-  }
-  return plan;
+  if (client_.NeedsToken()) return {RenewToken(), std::max(token_retry_at_, now)};
+  const auto next = schedule_.Peek(now);
+  const Plan reading{next.job, next.at};
+  if (client_.mode() == MetadataMode::kNormal) return reading;
+  const Plan renewal{RenewToken(), RenewalAt(now)};
+  return renewal.at < reading.at ? renewal : reading;
 }
 
-void Poller::RenewToken(std::stop_token stop) {
+// Ahead of time: in its turn among the background, but not so late that the token runs out.
+SteadyTime Poller::RenewalAt(SteadyTime now) const {
+  const Session& session = client_.session();
+  const SteadyTime due = std::max(session.RenewAt(), token_retry_at_);
+  return std::max(std::min(schedule_.BackgroundAt(due), due + Duration(session.ttl()) / 4), now);
+}
+
+void Poller::Do(RenewToken, std::stop_token stop) {
   const Exchange exchange = client_.RenewToken(std::move(stop));
   const SteadyTime sent = exchange.sent_at.steady;
+  constexpr std::string_view kName = "(session token)";
   if (exchange.answer) {
-    CountExchange(exchange, RequestCode::k200, "(session token)");
+    CountExchange(exchange, RequestCode::k200, kName);
+    schedule_.OnBackgroundSent(sent);
+    OnAnswered();
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
     token_retry_at_ = sent;
-    budget_.OnAnswered();
-    schedule_.OnBackgroundSent(sent);
-    silent_ = false;
-    // Does not say "up": a service that gives tokens and then refuses them is not.
-    return;
+    // A token that took longer to come than it lives.
+    if (client_.NeedsToken()) DelayToken(sent);
+    return;  // does not say "up": a service that gives tokens and then refuses them is not
   }
   const Error& error = exchange.answer.error();
   if (error.code == ErrorCode::kCancelled) return;
   const bool page = exchange.status == 200;  // an answer, but no token in it
-  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), "(session token)");
+  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kName);
   schedule_.OnBackgroundSent(sent);
-  silent_ = !exchange.status;
-  if (error.code == ErrorCode::kThrottled) {
-    ++snapshot_.statistics.throttled;
-    budget_.OnThrottled(sent, exchange.retry_after);
-    SetUp(true, nullptr);
-    return;
+  if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
+  if (exchange.status) {
+    OnAnswered();
+  } else {
+    OnSilence(sent, /*urgent=*/false);
   }
-  budget_.OnAnswered();
   DelayToken(sent);
-  SetUp(false, &error);
+  SetDown(error, kName, /*is_the_service=*/true);
 }
 
-void Poller::Do(Schedule::Job& job, std::stop_token stop) {
+void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
+  Schedule::Job& job = *job_pointer;
   const std::string path = PathOf(job.target);
   Exchange exchange = client_.Read(path, std::move(stop));
   if (!exchange.answer && exchange.answer.error().code == ErrorCode::kCancelled) return;
   const Instant at = exchange.sent_at;
   if (RefreshOf(job.target) != RefreshClass::kSpot) schedule_.OnBackgroundSent(at.steady);
-  silent_ = !exchange.status;
 
   if (!exchange.answer) {
     CountExchange(exchange, CodeOf(exchange), path);
@@ -168,7 +170,7 @@ void Poller::Do(Schedule::Job& job, std::stop_token stop) {
     return;
   }
   std::optional<Secret> body = *std::move(exchange.answer);
-  budget_.OnAnswered();
+  OnAnswered();
   token_proven_ = true;
   token_failures_ = 0;
 
@@ -194,21 +196,38 @@ void Poller::Do(Schedule::Job& job, std::stop_token stop) {
       value = *std::move(parsed);
     }
     CountExchange(exchange, CodeOf(exchange), path);
-    OnItem(job, instance, std::move(value), at);
+    if (!value && Row(instance.item).presence == Presence::kAlways) {
+      // Taken at its word, it would empty a label of the instance's identity.
+      FailReading(job, at.steady,
+                  {ErrorCode::kRefused,
+                   "the metadata service says that there is none, but every "
+                   "instance has one"});
+    } else {
+      OnItem(job, instance, std::move(value), at);
+    }
   }
-  SetUp(true, nullptr);
+  SetUp();
+}
+
+void Poller::OnThrottled(const Exchange& exchange) {
+  if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
+  silent_ = false;
+  ++snapshot_.statistics.throttled;
+  budget_.OnThrottled(exchange.sent_at.steady, exchange.retry_after);
+  SetUp();
 }
 
 void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error& error) {
   const SteadyTime sent = exchange.sent_at.steady;
-  if (error.code == ErrorCode::kThrottled) {
-    // Says nothing about the item: it is still due, and first in turn after the pause.
-    ++snapshot_.statistics.throttled;
-    budget_.OnThrottled(sent, exchange.retry_after);
-    SetUp(true, nullptr);
-    return;
+  // Says nothing about the item: it is still due, and first in turn after the pause.
+  if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
+  // What is urgent comes again soon anyway.
+  const bool in_silence = silent_ && !exchange.status && !IsUrgent(job.target);
+  if (exchange.status) {
+    OnAnswered();
+  } else {
+    OnSilence(sent, IsUrgent(job.target));
   }
-  budget_.OnAnswered();
   if (error.code == ErrorCode::kUnauthorized && snapshot_.hardened) {
     if (!token_proven_) DelayToken(sent);
     if (!job.repeated) {
@@ -216,13 +235,34 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
       return;
     }
   }
+  const bool failed_before = snapshot_.up == false;
+  FailReading(job, sent, error, in_silence);
+  // One item that cannot be read is told of by itself; two failures in a row are the service's.
+  SetDown(error, PathOf(job.target), !exchange.status || failed_before);
+}
+
+void Poller::FailReading(Schedule::Job& job, SteadyTime sent, const Error& error, bool in_silence) {
   Reading& reading = ReadingOf(job.target);
-  const bool news = !reading.failure;
-  reading.failure = error;
-  schedule_.OnFailed(job, sent);
-  SetUp(false, &error);
-  Log(news && snapshot_.ready ? LogLevel::kWarn : LogLevel::kDebug, "an item cannot be read",
+  Log(reading.failure || in_silence ? LogLevel::kDebug : LogLevel::kWarn, "an item cannot be read",
       {{"item", PathOf(job.target)}, {"reason", error.message}});
+  reading.failure = error;
+  if (!in_silence) ++reading.failures;
+  schedule_.OnFailed(job, sent, in_silence);
+}
+
+void Poller::OnAnswered() {
+  budget_.OnAnswered();
+  if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
+  silent_ = false;
+  schedule_.HoldBackgroundUntil(SteadyTime());
+}
+
+void Poller::OnSilence(SteadyTime sent, bool urgent) {
+  // The first probe comes soon, because it may be only this one item that hangs.
+  if (!silent_ || !urgent) {
+    schedule_.HoldBackgroundUntil(sent + (silent_ ? kSilenceProbeInterval : kFirstSilenceProbe));
+  }
+  silent_ = true;
 }
 
 void Poller::OnItem(Schedule::Job& job, const ItemInstance& instance, std::optional<Value> value,
@@ -233,9 +273,9 @@ void Poller::OnItem(Schedule::Job& job, const ItemInstance& instance, std::optio
     const auto* const termination = value ? std::get_if<SystemTime>(&*value) : nullptr;
     sooner = ObserveSpot(termination == nullptr ? std::nullopt : std::optional(*termination), at);
   } else if (const auto* const now = value ? std::get_if<Credentials>(&*value) : nullptr) {
-    sooner = ObserveCredentials(instance.index, *now, reading, at);
+    sooner = ObserveCredentials(instance.index, *now, at);
   }
-  reading = Reading{Answer{std::move(value), at}, std::nullopt};
+  reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
   schedule_.OnAnswered(job, at.steady, sooner);
 }
 
@@ -245,7 +285,7 @@ void Poller::OnListing(Schedule::Job& job, Directory directory,
   const auto before = EntriesOf(reading);
   std::optional<Value> value;
   if (entries) value = *std::move(entries);
-  reading = Reading{Answer{std::move(value), at}, std::nullopt};
+  reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
   const auto after = EntriesOf(reading);  // sorted, like `before`
   std::vector<std::string> gone, come;
   std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
@@ -260,10 +300,11 @@ void Poller::OnListing(Schedule::Job& job, Directory directory,
 std::optional<SteadyTime> Poller::ObserveSpot(std::optional<SystemTime> termination, Instant at) {
   SpotHistory& spot = snapshot_.spot;
   const auto standing = spot.termination;
-  if (termination == standing) {
-    if (!standing) return std::nullopt;
-    return at.steady + options_.notice_interval;
-  }
+  // A time long past is a left-over, not a notice.
+  if (termination && IsOver(*termination, at.system)) termination.reset();
+  const auto soon = at.steady + options_.notice_interval;
+  if (termination == standing) return termination ? std::optional(soon) : std::nullopt;
+
   const bool was_ahead = standing && at.system < *standing;
   spot.termination = termination;
   if (!termination) {
@@ -282,24 +323,22 @@ std::optional<SteadyTime> Poller::ObserveSpot(std::optional<SystemTime> terminat
   Log(LogLevel::kWarn, was_ahead ? "the spot termination was moved" : "spot termination scheduled",
       {{"termination_time", FormatUtc(*termination)},
        {"in_seconds", ToSeconds(*termination - at.system)}});
-  return at.steady + options_.notice_interval;
+  return soon;
 }
 
 std::optional<SteadyTime> Poller::ObserveCredentials(const std::string& role,
-                                                     const Credentials& now, const Reading& before,
-                                                     Instant at) {
-  const auto* const last = before.Get<Credentials>();
-  if (last != nullptr && last->expiration && now.expiration && last->expiration != now.expiration) {
-    ++snapshot_.rotations[role];
-  }
+                                                     const Credentials& credentials, Instant at) {
   const SteadyTime soonest = at.steady + kCredentialsNearEndInterval;
-  if (!now.expiration || !now.success) return soonest;
-  return std::max(soonest, at.steady + (*now.expiration - kCredentialsNearEnd - at.system));
+  if (!credentials.success) return soonest;
+  RoleHistory& history = snapshot_.roles[role];
+  if (history.expiration && history.expiration != credentials.expiration) ++history.rotations;
+  history.expiration = credentials.expiration;
+  return std::max(soonest, at.steady + (*credentials.expiration - kCredentialsNearEnd - at.system));
 }
 
 void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime now) {
   Log(LogLevel::kInfo, "found", {{"directory", Row(directory).path}, {"entry", index}});
-  if (directory == Directory::kRoles) snapshot_.rotations[index] = 0;
+  if (directory == Directory::kRoles) snapshot_.roles.try_emplace(index);
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     if (options_.exclude[i] || DirectoryOf(kItems[i]) != directory) continue;
     const ItemInstance instance{static_cast<ItemId>(i), index};
@@ -310,7 +349,7 @@ void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime 
 
 void Poller::RemoveEntry(Directory directory, const std::string& index) {
   Log(LogLevel::kInfo, "gone", {{"directory", Row(directory).path}, {"entry", index}});
-  if (directory == Directory::kRoles) snapshot_.rotations.erase(index);
+  if (directory == Directory::kRoles) snapshot_.roles.erase(index);
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     if (DirectoryOf(kItems[i]) != directory) continue;
     const ItemInstance instance{static_cast<ItemId>(i), index};
@@ -339,23 +378,28 @@ void Poller::CountExchange(const Exchange& exchange, RequestCode code, std::stri
        {"seconds", ToSeconds(exchange.duration)}});
 }
 
-void Poller::SetUp(bool up, const Error* why) {
-  if (snapshot_.up != up) {
-    if (up) {
-      Log(LogLevel::kInfo, "the metadata service answers");
-    } else {
-      Log(LogLevel::kWarn, "the metadata service does not answer as it should",
-          {{"reason", why->message}});
-    }
+void Poller::SetUp() {
+  if (snapshot_.up != true && (down_logged_ || !snapshot_.up)) {
+    Log(LogLevel::kInfo, "the metadata service answers");
   }
-  snapshot_.up = up;
+  down_logged_ = false;
+  snapshot_.up = true;
+}
+
+void Poller::SetDown(const Error& why, std::string_view path, bool is_the_service) {
+  if (is_the_service && !down_logged_) {
+    Log(LogLevel::kWarn, "the metadata service does not answer as it should",
+        {{"item", path}, {"reason", why.message}});
+    down_logged_ = true;
+  }
+  snapshot_.up = false;
 }
 
 void Poller::Publish() {
   snapshot_.token_expiration = client_.session().Expiration();
   snapshot_.paused_until = budget_.paused_until();
   snapshot_.budget = budget_.bucket();
-  const bool now_ready = !snapshot_.ready && AnswersScalarsSpotAndRole(snapshot_);
+  const bool now_ready = !snapshot_.ready && MissingForReadiness(snapshot_).empty();
   const bool now_filled = !fill_published_ && schedule_.filled();
   snapshot_.ready = snapshot_.ready || now_ready;
   fill_published_ = fill_published_ || now_filled;

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 #include "base/clock.h"
 #include "client/metadata_client.h"
@@ -29,8 +32,8 @@ struct PollOptions {
 //
 // One Step makes at most one request and never waits. Session tokens come first, because nothing
 // can be read without; then spot, then credentials, then the rest by the Schedule; every request
-// passes the RequestBudget. When the service does not answer at all, only the spot notice is asked
-// for until it does.
+// passes the RequestBudget. When a request brings no answer at all, the rest is held back to a
+// probe every 20 s until something is answered.
 //
 // Step is to be called from one thread. The client, clock and store outlive the poller.
 class Poller {
@@ -45,18 +48,23 @@ class Poller {
   SteadyTime Step(std::stop_token stop);
 
  private:
-  // One thing to do: renew the token (no job), or do a job.
+  // The next thing to do and when.
+  struct RenewToken {};
   struct Plan {
-    Schedule::Job* job = nullptr;
+    std::variant<RenewToken, Schedule::Job*> action;
     SteadyTime at;
   };
   [[nodiscard]] Plan MakePlan(SteadyTime now);
   [[nodiscard]] SteadyTime NextCall();
 
-  void RenewToken(std::stop_token stop);
-  void Do(Schedule::Job& job, std::stop_token stop);
-  void OnUnauthorized(Schedule::Job& job, SteadyTime sent);
+  [[nodiscard]] SteadyTime RenewalAt(SteadyTime now) const;
+
+  void Do(RenewToken, std::stop_token stop);
+  void Do(Schedule::Job* job, std::stop_token stop);
+  void OnThrottled(const Exchange& exchange);
   void OnFailed(Schedule::Job& job, const Exchange& exchange, const Error& error);
+  void FailReading(Schedule::Job& job, SteadyTime sent, const Error& error,
+                   bool in_silence = false);
   void OnItem(Schedule::Job& job, const ItemInstance& instance, std::optional<Value> value,
               Instant at);
   void OnListing(Schedule::Job& job, Directory directory,
@@ -66,15 +74,18 @@ class Poller {
   [[nodiscard]] std::optional<SteadyTime> ObserveSpot(std::optional<SystemTime> termination,
                                                       Instant at);
   [[nodiscard]] std::optional<SteadyTime> ObserveCredentials(const std::string& role,
-                                                             const Credentials& now,
-                                                             const Reading& before, Instant at);
+                                                             const Credentials& credentials,
+                                                             Instant at);
 
   void AddEntry(Directory directory, const std::string& index, SteadyTime now);
   void RemoveEntry(Directory directory, const std::string& index);
   Reading& ReadingOf(const Target& target);
   void DelayToken(SteadyTime now);
   void CountExchange(const Exchange& exchange, RequestCode code, std::string_view path);
-  void SetUp(bool up, const Error* why);
+  void OnAnswered();
+  void OnSilence(SteadyTime sent, bool urgent);
+  void SetUp();
+  void SetDown(const Error& why, std::string_view path, bool is_the_service);
   void Publish();
 
   PollOptions options_;
@@ -85,7 +96,8 @@ class Poller {
   Schedule schedule_;
   Snapshot snapshot_;  // the one being built; copies of it are published
   bool fill_published_ = false;
-  bool silent_ = false;          // the newest exchange brought no HTTP answer
+  bool silent_ = false;  // the newest exchange brought no HTTP answer
+  bool down_logged_ = false;
   bool token_proven_ = false;    // the token in use was accepted at least once
   unsigned token_failures_ = 0;  // in a row: refused, not given, or given and not accepted
   SteadyTime token_retry_at_{};

@@ -30,8 +30,6 @@ Rank RankOf(const Target& target) {
   return DirectoryOf(item) ? Rank::kEntry : Rank::kScalar;
 }
 
-bool IsUrgent(const Target& target) { return RankOf(target) <= Rank::kCredentials; }
-
 // The n-th of a sequence of places in (0, 1] that is spread evenly however long it gets: the
 // multiples of the golden ratio.
 double Place(std::size_t n) {
@@ -41,6 +39,8 @@ double Place(std::size_t n) {
 }
 
 }  // namespace
+
+bool IsUrgent(const Target& target) { return RankOf(target) <= Rank::kCredentials; }
 
 RefreshClass RefreshOf(const Target& target) {
   const auto* const instance = std::get_if<ItemInstance>(&target);
@@ -86,16 +86,15 @@ SteadyTime Schedule::EligibleAt(const Job& job) const {
 }
 
 SteadyTime Schedule::BackgroundAt(SteadyTime due) const {
-  return filled_ ? std::max(due, background_free_at_) : due;
+  const SteadyTime at = std::max(due, background_held_until_);
+  return filled_ ? std::max(at, background_free_at_) : at;
 }
 
-Schedule::Next Schedule::Peek(SteadyTime now, bool urgent_only) {
+Schedule::Next Schedule::Peek(SteadyTime now) {
   Job* first = nullptr;
   for (Job& job : jobs_) {
-    if (urgent_only && !IsUrgent(job.target)) continue;
     if (first == nullptr || Before(job, *first, now)) first = &job;
   }
-  if (first == nullptr) return {};
   return {first, std::max(EligibleAt(*first), now)};
 }
 
@@ -104,12 +103,23 @@ void Schedule::OnBackgroundSent(SteadyTime now) { background_free_at_ = now + Sp
 void Schedule::OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner) {
   OnAttempted(job, sent);
   job.failures = 0;
+  job.forgivable = false;
   job.due = std::min(job.slot, sooner.value_or(job.slot));
 }
 
-void Schedule::OnFailed(Job& job, SteadyTime sent) {
+void Schedule::OnSilenceEnded(SteadyTime now) {
+  for (Job& job : jobs_) {
+    if (!job.forgivable) continue;
+    job.forgivable = false;
+    job.failures = 0;
+    job.due = std::min(job.due, now);
+  }
+}
+
+void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence) {
   OnAttempted(job, sent);
   ++job.failures;
+  job.forgivable = in_silence;
   job.due = sent + DoublingBackoff(job.failures, kFirstRetry,
                                    std::min(Interval(job.target), kLongestRetry));
 }

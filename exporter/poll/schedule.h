@@ -18,6 +18,9 @@ using Target = std::variant<ItemInstance, Directory>;
 [[nodiscard]] RefreshClass RefreshOf(const Target& target);
 [[nodiscard]] std::string PathOf(const Target& target);
 
+// Spot and credentials: what does not wait for anything but its time.
+[[nodiscard]] bool IsUrgent(const Target& target);
+
 // When each target is to be read: every one again an interval after the last time, urgent ones as
 // soon as they are due, the rest spread out.
 //
@@ -36,10 +39,11 @@ class Schedule {
   struct Job {
     Target target;
     SteadyTime due;
-    SteadyTime slot;         // the target's place in its interval, which lateness does not move
-    unsigned failures = 0;   // in a row
-    bool attempted = false;  // answered or failed at least once
-    bool repeated = false;   // it is being asked again, after a 401
+    SteadyTime slot;          // the target's place in its interval, which lateness does not move
+    unsigned failures = 0;    // in a row
+    bool attempted = false;   // answered or failed at least once
+    bool repeated = false;    // it is being asked again, after a 401
+    bool forgivable = false;  // it failed while nobody answered anything
   };
 
   explicit Schedule(const Intervals& intervals) : intervals_(intervals) {}
@@ -47,14 +51,13 @@ class Schedule {
   void Add(const Target& target, SteadyTime now);
   void Remove(const Target& target);
 
-  // What to read next and when: the job that comes first, and its time (at least `now`). With
-  // `urgent_only`, only spot and credentials count. nullptr when there is no such job. The pointer
-  // is valid until the job is removed.
+  // What to read next and when: the job that comes first, and its time (at least `now`). The
+  // pointer is valid until the job is removed. REQUIRES: something was added.
   struct Next {
     Job* job = nullptr;
     SteadyTime at;
   };
-  [[nodiscard]] Next Peek(SteadyTime now, bool urgent_only);
+  [[nodiscard]] Next Peek(SteadyTime now);
 
   // When a background request outside of the schedule (a token renewed ahead of time) may be sent,
   // if it is due at `due`.
@@ -63,13 +66,21 @@ class Schedule {
   // A request other than for the spot notice was sent at `now`.
   void OnBackgroundSent(SteadyTime now);
 
+  // Holds back everything but spot and credentials until then, also during the first fill: nobody
+  // answers. A time in the past lets it go again.
+  void HoldBackgroundUntil(SteadyTime time) { background_held_until_ = time; }
+
   // The job's request, sent at `sent`, was answered. The next is an interval later, or at `sooner`
   // if that is earlier. For the spot class: an interval after `sent`, or at `sooner`.
   void OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner = std::nullopt);
 
   // The job's request failed: tried again after a back-off that doubles, up to its interval or five
   // minutes.
-  void OnFailed(Job& job, SteadyTime sent);
+  // With `in_silence`, nobody answers anything: that may not be the job's fault.
+  void OnFailed(Job& job, SteadyTime sent, bool in_silence = false);
+
+  // Somebody answers again: what failed in silence is due now, as if it had not.
+  void OnSilenceEnded(SteadyTime now);
 
   // True once everything was attempted at least once.
   [[nodiscard]] bool filled() const { return filled_; }
@@ -92,6 +103,7 @@ class Schedule {
   std::size_t unattempted_ = 0;
   bool filled_ = false;
   SteadyTime background_free_at_{};
+  SteadyTime background_held_until_{};
 };
 
 }  // namespace aliyun_ecs
