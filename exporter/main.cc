@@ -85,7 +85,7 @@ int Run(const Options& options) {
 }
 
 int Main(int argc, const char* const* argv) {
-  Invocation invocation = ReadOptions(argc, argv, &ProcessEnvironment);
+  Invocation invocation = ReadOptions(argc, argv, ProcessEnvironment());
   switch (invocation.action) {
     case Invocation::Action::kPrint:
       std::fputs(invocation.text.c_str(), stdout);

@@ -2,12 +2,12 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -46,21 +46,22 @@ struct Setting {
 std::optional<Duration> ParseDuration(std::string_view text) {
   constexpr std::pair<std::string_view, Duration> kUnits[] = {
       {"ms", milliseconds(1)}, {"s", seconds(1)}, {"m", minutes(1)}, {"h", hours(1)}};
-  constexpr std::int64_t kMost = 1'000'000'000;
+  constexpr Duration kMost = hours(24 * 365);
   if (text.empty()) return std::nullopt;
   Duration total{};
   while (!text.empty()) {
     std::int64_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc() || count < 0 || count > kMost) return std::nullopt;
+    if (error != std::errc() || count < 0) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     const auto unit_size = std::min(text.find_first_of("0123456789"), text.size());
     const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& entry) {
       return entry.first == text.substr(0, unit_size);
     });
     if (unit == std::end(kUnits)) return std::nullopt;
-    total += count * std::min<Duration>(unit->second, hours(1));
-    if (total > hours(24 * 365)) return std::nullopt;
+    if (count > kMost / unit->second) return std::nullopt;
+    total += count * unit->second;
+    if (total > kMost) return std::nullopt;
     text.remove_prefix(unit_size);
   }
   return total;
@@ -114,29 +115,37 @@ std::optional<std::string> TakeTelemetryPath(Options& options, const std::string
   return std::nullopt;
 }
 
+bool IsHost(const std::string& text) {
+  in6_addr ignored{};
+  if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
+    return inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &ignored) == 1;
+  }
+  constexpr std::size_t kLongestName = 253;
+  return !text.empty() && text.size() <= kLongestName && text.front() != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '.';
+         });
+}
+
+bool IsPort(std::string_view text) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 65535;
+}
+
 // http://HOST or http://HOST:PORT. The service speaks plain HTTP only.
 std::optional<std::string> TakeMetadataUrl(Options& options, const std::string& text) {
   constexpr std::string_view kScheme = "http://";
   constexpr auto kAllowed = "a URL like http://100.100.100.200 or http://127.0.0.1:10280";
   if (!text.starts_with(kScheme)) return kAllowed;
-  std::string_view authority = std::string_view(text).substr(kScheme.size());
-  if (authority.ends_with('/')) authority.remove_suffix(1);
-  const auto is_host_character = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-.:[]").find(c) != std::string_view::npos;
-  };
-  if (authority.empty() || !std::all_of(authority.begin(), authority.end(), is_host_character)) {
-    return kAllowed;
-  }
-  if (const auto colon = authority.rfind(':');
-      colon != std::string_view::npos && !authority.ends_with(']')) {
-    const auto port = authority.substr(colon + 1);
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    const bool whole = error == std::errc() && end == port.data() + port.size();
-    if (colon == 0 || !whole || number == 0 || number > 65535) return kAllowed;
-  }
-  options.metadata_url = std::string(kScheme) + std::string(authority);
+  std::string authority = text.substr(kScheme.size());
+  if (authority.ends_with('/')) authority.pop_back();
+  const auto bracket = authority.find(']');
+  const auto colon = authority.find(':', bracket == std::string::npos ? 0 : bracket);
+  if (!IsHost(authority.substr(0, colon))) return kAllowed;
+  if (colon != std::string::npos && !IsPort(authority.substr(colon + 1))) return kAllowed;
+  options.metadata_url = std::string(kScheme) + authority;
   return std::nullopt;
 }
 
@@ -225,6 +234,7 @@ const Setting* FindSetting(std::string_view name) {
 }
 
 constexpr std::string_view kEnvironmentPrefix = "ALIYUN_ECS_EXPORTER_";
+constexpr std::string_view kConfigFile = "config.file";
 
 std::string EnvironmentName(std::string_view flag) {
   std::string name(kEnvironmentPrefix);
@@ -263,19 +273,21 @@ class Reader {
 
 void Reader::ReadFile(const std::string& path) {
   std::ifstream file(path);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    Complain(fmt::format("--config.file: {} cannot be read, or is empty", JsonQuote(path)));
+  std::ostringstream text;
+  text << file.rdbuf();
+  // An empty file sets the failbit of `text`; a folder opens, but cannot be read.
+  if (!file || file.bad() || (text.fail() && file.peek() != std::ifstream::traits_type::eof())) {
+    Complain(fmt::format("--config.file: {} cannot be read", JsonQuote(path)));
     return;
   }
   try {
-    const YAML::Node root = YAML::Load(text.str());
-    if (root.IsNull()) return;
-    if (root.IsMap()) {
-      ReadNode(path, "", root);
+    const auto documents = YAML::LoadAll(text.str());
+    if (documents.empty() || documents.front().IsNull()) return;
+    if (documents.size() == 1 && documents.front().IsMap()) {
+      ReadNode(path, "", documents.front());
     } else {
-      Complain(fmt::format("--config.file: {} does not hold settings as \"key: value\"",
-                           JsonQuote(path)));
+      Complain(
+          fmt::format("--config.file: {} is not one document of \"key: value\"", JsonQuote(path)));
     }
   } catch (const YAML::Exception& exception) {
     Complain(fmt::format("--config.file: {} is not YAML (line {}, {})", JsonQuote(path),
@@ -294,7 +306,8 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
     if (!names_in_file_.insert(name).second)
       Complain(fmt::format("{}: {} is given twice", path, JsonQuote(name)));
     const Setting* const setting = FindSetting(name);
-    if (setting == nullptr && entry.second.IsMap()) {
+    // No setting lies deeper; an alias in YAML can make a map hold itself.
+    if (setting == nullptr && entry.second.IsMap() && prefix.empty()) {
       ReadNode(path, name + ".", entry.second);
       continue;
     }
@@ -324,17 +337,22 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
 }
 
 void Reader::ReadEnvironment(const Environment& environment) {
-  for (const Setting& setting : kSettings) {
-    const std::string name = EnvironmentName(setting.name);
-    const auto text = environment(name);
-    if (!text) continue;
-    Values values;
-    if (setting.repeatable) {
-      for (const auto piece : Split(*text, ',')) values.emplace_back(Trim(piece));
-    } else {
-      values.push_back(*text);
+  for (const auto& [name, text] : environment) {
+    if (!name.starts_with(kEnvironmentPrefix) || name == EnvironmentName(kConfigFile)) continue;
+    const auto* const setting =
+        std::find_if(std::begin(kSettings), std::end(kSettings),
+                     [&, &n = name](const Setting& s) { return EnvironmentName(s.name) == n; });
+    if (setting == std::end(kSettings)) {
+      Complain(fmt::format("the environment variable {} is not a setting; see --help", name));
+      continue;
     }
-    Give(setting.name, std::move(values), "in the environment variable " + name);
+    Values values;
+    if (setting->repeatable) {
+      for (const auto piece : Split(text, ',')) values.emplace_back(Trim(piece));
+    } else {
+      values.push_back(text);
+    }
+    Give(setting->name, std::move(values), "in the environment variable " + name);
   }
 }
 
@@ -369,9 +387,15 @@ std::string Version() {
 
 }  // namespace
 
-std::optional<std::string> ProcessEnvironment(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+Environment ProcessEnvironment() {
+  Environment environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
 }
 
 Invocation ReadOptions(int argc, const char* const* argv, const Environment& environment) {
@@ -385,14 +409,18 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
       "default.\nRepeatable flags: lists in the file, commas in the environment.",
       EnvironmentName("poll.budget")));
   app.allow_extras();
-  std::map<std::string_view, Values> flags;
+  std::map<std::string_view, const CLI::Option*> flags;
   for (const Setting& setting : kSettings) {
-    auto* const option = app.add_option("--" + std::string(setting.name), flags[setting.name],
-                                        std::string(setting.help));
-    // One value for each time the flag is given, however often; the last decides below.
-    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    option->type_name(std::string(setting.placeholder))->default_str(std::string(setting.initial));
-    option->trigger_on_parse(false);
+    const std::string help(setting.help);
+    auto* const option = app.add_option("--" + std::string(setting.name), help);
+    flags[setting.name] = option;
+    // A flag without its value is an empty one, which its setting complains of; an exception here
+    // would hide what else is wrong.
+    option->expected(0, 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    // Not by default_str(): CLI11 would take that for a flag without its value.
+    option->type_name(setting.initial.empty()
+                          ? std::string(setting.placeholder)
+                          : fmt::format("{}={}", setting.placeholder, setting.initial));
   }
   std::string config_file;
   app.add_option("--config.file", config_file, "settings in YAML")->type_name("FILE");
@@ -421,11 +449,13 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(extra)));
   }
   if (config_file.empty()) {
-    config_file = environment(EnvironmentName("config.file")).value_or("");
+    const auto found = environment.find(EnvironmentName(kConfigFile));
+    if (found != environment.end()) config_file = found->second;
   }
   if (!config_file.empty()) reader.ReadFile(config_file);
   reader.ReadEnvironment(environment);
-  for (auto& [name, values] : flags) {
+  for (const auto& [name, option] : flags) {
+    Values values = option->results();
     if (values.empty()) continue;
     const bool repeatable = FindSetting(name)->repeatable;
     if (!repeatable && values.size() > 1) {

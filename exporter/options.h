@@ -1,9 +1,7 @@
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -33,9 +31,9 @@ struct Invocation {
   std::vector<std::string> complaints;  // kRefuse: one line each for standard error, then exit 1
 };
 
-// The value of an environment variable, or nullopt; a seam for tests.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-[[nodiscard]] std::optional<std::string> ProcessEnvironment(const std::string& name);
+// Environment variables and their values.
+using Environment = std::map<std::string, std::string>;
+[[nodiscard]] Environment ProcessEnvironment();
 
 // Reads the settings from the command line, else from the environment
 // (--poll.spot-interval is ALIYUN_ECS_EXPORTER_POLL_SPOT_INTERVAL), else from the file named by

@@ -5,6 +5,7 @@ only there so that a broken program fails a test instead of hanging it.
 """
 
 import http.client
+import http.server
 import json
 import os
 import queue
@@ -63,15 +64,15 @@ class Program:
             if found := re.search(pattern, line):
                 return found
 
-    def stop(self, signal_number=signal.SIGTERM):
+    def stop(self, signal_number=signal.SIGTERM, limit=DEADLINE):
         """Ends it; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
-        return self.wait()
+        return self.wait(limit)
 
-    def wait(self):
+    def wait(self, limit=DEADLINE):
         try:
-            status = self.process.wait(timeout=DEADLINE)
+            status = self.process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -165,6 +166,41 @@ class SilentService:
         for connection in self._connections:
             connection.close()
         self._listener.close()
+
+
+class LoginPage:
+    """Gives session tokens, and a captive portal's page with status 200 for all else."""
+
+    PAGE = b"<html>\n<title>Log in</title>\n</html>"
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self):
+            self._answer(b"a-token")
+
+        def do_GET(self):
+            self._answer(LoginPage.PAGE)
+
+        def _answer(self, body):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        self.address = "127.0.0.1:%d" % self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 def main():

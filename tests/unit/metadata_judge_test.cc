@@ -16,6 +16,7 @@ class JudgeSpotTest : public ::testing::Test {
  protected:
   JudgeSpotTest() {
     snapshot.refresh_intervals[static_cast<std::size_t>(RefreshClass::kSpot)] = seconds(5);
+    snapshot.token_expiration = kNow.system + minutes(60);
   }
 
   Snapshot snapshot;
@@ -52,6 +53,16 @@ TEST_F(JudgeSpotTest, AFailureJustAfterNoneLeavesItStandingForAWhileButNonsenseD
   EXPECT_EQ(State(), SpotState::kNone);
   Spot().failure = Error{ErrorCode::kMalformed, ""};
   EXPECT_EQ(State(), SpotState::kUnknown);
+}
+
+TEST_F(JudgeSpotTest, AServiceThatHasGivenNothingButNotFoundIsNotBelieved) {
+  // Any web server answers 404. In normal mode there is no session token to tell it by.
+  snapshot.token_expiration.reset();
+  Spot().answer = Answer{std::nullopt, Before(seconds(1))};
+  EXPECT_EQ(State(), SpotState::kUnknown);
+  snapshot.readings[{ItemAt("instance-id"), {}}].answer =
+      Answer{Value(std::string("i-1")), Before(seconds(1))};
+  EXPECT_EQ(State(), SpotState::kNone);
 }
 
 TEST_F(JudgeSpotTest, ANoticeStandsThroughAnyTroubleUntilTenMinutesPastItsTime) {
@@ -123,6 +134,20 @@ TEST(OldestAnswerTest, IsTheOldestOfTheClassOr1970BeforeTheFirstOrNothingToRead)
   EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kCredentials), kNow.system - seconds(9));
   snapshot.listings[0] = Reading{Answer{std::nullopt, Before(seconds(5))}, {}};
   EXPECT_EQ(OldestAnswer(snapshot, RefreshClass::kListing), kNow.system - seconds(5));
+}
+
+TEST(IsSettledTest, AnAnswerSettlesAndThreeFailuresOfAnOptionalItemDo) {
+  constexpr const Item& kAlways = Row(ItemAt("hostname"));
+  constexpr const Item& kOptional = Row(ItemAt("eipv4"));
+  Reading reading;
+  for (reading.failures = 0; reading.failures < 3; ++reading.failures) {
+    EXPECT_FALSE(IsSettled(kAlways, reading));
+    EXPECT_FALSE(IsSettled(kOptional, reading));
+  }
+  EXPECT_FALSE(IsSettled(kAlways, reading));
+  EXPECT_TRUE(IsSettled(kOptional, reading));
+  reading = Reading{Answer{std::nullopt, kNow}, {}};
+  EXPECT_TRUE(IsSettled(kAlways, reading));
 }
 
 TEST(RoleAttachedTest, IsUnknownUntilTheListingWasAnsweredAndOutlivesAFailure) {

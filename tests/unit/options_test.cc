@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <fstream>
-#include <map>
 
 namespace aliyun_ecs {
 namespace {
@@ -20,16 +19,9 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-using Variables = std::map<std::string, std::string>;
-
-Invocation Read(std::vector<const char*> flags, const Variables& variables = {}) {
+Invocation Read(std::vector<const char*> flags, const Environment& environment = {}) {
   flags.insert(flags.begin(), "aliyun_ecs_exporter");
-  return ReadOptions(static_cast<int>(flags.size()), flags.data(),
-                     [&](const std::string& name) -> std::optional<std::string> {
-                       const auto found = variables.find(name);
-                       if (found == variables.end()) return std::nullopt;
-                       return found->second;
-                     });
+  return ReadOptions(static_cast<int>(flags.size()), flags.data(), environment);
 }
 
 // A file with that text, removed at the end of the test.
@@ -100,9 +92,11 @@ TEST(OptionsTest, KeysOfTheFileMayBeDottedOrNestedAndListsMayBeLists) {
 }
 
 TEST(OptionsTest, AnEmptyFileIsGood) {
-  const File file("# nothing yet\n");
-  const std::string flag = file.flag();
-  EXPECT_EQ(Read({flag.c_str()}).action, Invocation::Action::kRun);
+  for (const auto* const text : {"", "# nothing yet\n", "---\n"}) {
+    const File file(text);
+    const std::string flag = file.flag();
+    EXPECT_THAT(Read({flag.c_str()}).complaints, ::testing::IsEmpty());
+  }
 }
 
 TEST(OptionsTest, RepeatableFlagsReplaceTheDefaultAndAddUp) {
@@ -131,8 +125,9 @@ TEST(OptionsTest, UnderstandsDurations) {
     ASSERT_EQ(invocation.action, Invocation::Action::kRun) << text;
     EXPECT_EQ(invocation.options.poll.identity_interval, expected) << text;
   }
-  for (const auto* const text : {"", "5", "s", "-5s", "5 s", "5sec", "1h1", "999ms", "25h",
-                                 "99999999999999999999s", "1e3s", "0x1s", "nan"}) {
+  for (const auto* const text :
+       {"", "5", "s", "-5s", "5 s", "5sec", "1h1", "999ms", "25h", "99999999999999999999s",
+        "5124096h", "9223372036854775807ms", "1e3s", "0x1s", "nan"}) {
     const std::string flag = "--poll.identity-interval=" + std::string(text);
     EXPECT_EQ(Read({flag.c_str()}).action, Invocation::Action::kRefuse) << text;
   }
@@ -155,6 +150,12 @@ TEST(OptionsTest, RefusesEachWrongValueAndNamesFlagValueAndWhatIsAllowed) {
       {"--metadata.url=http://host:0", "http://"},
       {"--metadata.url=http://host:99999", "http://"},
       {"--metadata.url=http://host:", "http://"},
+      {"--metadata.url=http://a:b:80", "http://"},
+      {"--metadata.url=http://]", "http://"},
+      {"--metadata.url=http://[1.2.3.4]", "http://"},
+      {"--metadata.url=http://-x", "http://"},
+      {"--web.telemetry-path=//m", "/metrics"},
+      {"--web.telemetry-path=/a/../m", "/metrics"},
       {"--metadata.mode=both", "hardened or normal"},
       {"--metadata.token-ttl=0", "1 to 21600"},
       {"--metadata.token-ttl=21601", "1 to 21600"},
@@ -200,6 +201,40 @@ TEST(OptionsTest, AKeyGivenTwiceInTheFileIsRefused) {
     const File file(text);
     const std::string flag = file.flag();
     EXPECT_THAT(Read({flag.c_str()}).complaints, ElementsAre(HasSubstr("given twice"))) << text;
+  }
+}
+
+TEST(OptionsTest, AFlagWithoutItsValueHidesNoOtherComplaint) {
+  const Invocation invocation =
+      Read({"--log.level=loud", "--nonsense", "--metadata.mode=x", "--poll.budget"});
+  EXPECT_EQ(invocation.complaints.size(), 4u) << ::testing::PrintToString(invocation.complaints);
+}
+
+TEST(OptionsTest, AMisspeltEnvironmentVariableIsRefused) {
+  // Else a typo would leave credentials being read.
+  const Invocation invocation = Read({}, {{"ALIYUN_ECS_EXPORTER_METADATA_EXCLUDES", "mac"},
+                                          {"ALIYUN_ECS_OTHER", "x"},
+                                          {"PATH", "/bin"}});
+  EXPECT_THAT(invocation.complaints,
+              ElementsAre(HasSubstr("ALIYUN_ECS_EXPORTER_METADATA_EXCLUDES is not a setting")));
+}
+
+TEST(OptionsTest, TheFileMayBeNamedInTheEnvironment) {
+  const File file("poll.burst: 7\n");
+  const Invocation invocation =
+      Read({}, {{"ALIYUN_ECS_EXPORTER_CONFIG_FILE", file.flag().substr(14)}});
+  EXPECT_EQ(invocation.options.poll.burst, 7);
+}
+
+TEST(OptionsTest, RefusesFilesThatAreNoFlatMapOfSettings) {
+  for (const auto* const text :
+       {"poll: &x {y: *x}\n", "poll.budget: 1\n---\nnonsense: 1\n", "- a\n", "word\n",
+        "poll: {budget: {x: 1}}\n", "a: {b: {c: 1}}\n", "? [a, b]\n: 1\n", "a: [\n"}) {
+    const File file(text);
+    const std::string flag = file.flag();
+    const Invocation invocation = Read({flag.c_str()});
+    EXPECT_EQ(invocation.complaints.size(), 1u)
+        << text << ::testing::PrintToString(invocation.complaints);
   }
 }
 

@@ -11,6 +11,7 @@ namespace aliyun_ecs {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::IsEmpty;
@@ -363,7 +364,7 @@ TEST(PollerTest, AnAbsentServiceIsTriedOnWithinTheBudgetAndItsReturnIsNoticedSoo
     });
     rig.RunFor(hours(1));
     EXPECT_GE(rig.transport.requests(), 100u);
-    EXPECT_LE(rig.transport.requests(), 3600u / 5 + 10);
+    EXPECT_LE(rig.transport.requests(), 3600u / 5 + 3600 / 20 + 10);
     EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_up"), 0);
     EXPECT_EQ(rig.Spot().state, SpotState::kUnknown);
     EXPECT_EQ(rig.Page().find("aliyun_ecs_instance_info"), std::string::npos);
@@ -440,12 +441,138 @@ TEST(PollerTest, AHungHourlyItemHoldsUpNothingElse) {
   EXPECT_NE(rig.Page().find("aliyun_ecs_instance_network_info{"), std::string::npos);
 }
 
+TEST(PollerTest, AHungSpotPathHoldsUpNothingElse) {
+  ExporterRig rig;
+  rig.transport.Interfere([&](const HttpRequest& request) -> std::optional<Result<HttpResponse>> {
+    if (!request.path.ends_with(kSpotPath)) return std::nullopt;
+    rig.clock.Advance(request.timeout);
+    return Fail(ErrorCode::kTimeout, "no answer");
+  });
+  rig.RunFor(minutes(1));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_items{state=\"unread\"}"), 0);
+  EXPECT_NE(rig.Page().find("aliyun_ecs_instance_info{"), std::string::npos);
+  EXPECT_EQ(rig.Spot().state, SpotState::kUnknown);
+}
+
+TEST(PollerTest, OneTimeOutWithoutAnythingUrgentToAskForIsNotTheEnd) {
+  for (const auto mode : {MetadataMode::kHardened, MetadataMode::kNormal}) {
+    auto start = LinuxInstance();
+    start.role.reset();
+    PollOptions poll;
+    poll.exclude.set(static_cast<std::size_t>(kSpotTerminationTime));
+    ClientOptions client;
+    client.mode = mode;
+    ExporterRig rig(std::move(start), poll, client);
+    int hostname_asked = 0;
+    rig.transport.Interfere([&](const HttpRequest& request) -> std::optional<Result<HttpResponse>> {
+      if (!request.path.ends_with("/hostname") || hostname_asked++ > 0) return std::nullopt;
+      return Fail(ErrorCode::kTimeout, "no answer");
+    });
+    rig.RunFor(minutes(1));
+    EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_items{state=\"unread\"}"), 0);
+    EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_items{state=\"failing\"}"), 0);
+    EXPECT_TRUE(rig.Current()->ready);
+  }
+}
+
+TEST(PollerTest, NotFoundForWhatEveryInstanceHasKeepsTheLastValue) {
+  ExporterRig rig;
+  rig.RunNow();
+  rig.service.WithInstance(
+      [](simulator::Instance& instance) { EXPECT_TRUE(instance.Erase("meta-data/instance-id")); });
+  rig.RunFor(hours(2));
+  EXPECT_NE(rig.Page().find("instance_id=\"i-bp1simulated00000001\""), std::string::npos);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_items{state=\"failing\"}"), 1);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_up"), 1) << "a 404 is an answer of the service";
+}
+
+TEST(PollerTest, AWebServerThatKnowsNothingIsNotTakenForAServiceWithoutANotice) {
+  ClientOptions client;
+  client.mode = MetadataMode::kNormal;
+  ExporterRig rig(LinuxInstance(), {}, client);
+  rig.transport.Interfere([](const HttpRequest&) { return AnswerWith(404); });
+  rig.RunFor(minutes(10));
+  EXPECT_EQ(rig.Spot().state, SpotState::kUnknown);
+  EXPECT_FALSE(rig.Current()->ready);
+  EXPECT_EQ(rig.Page().find("aliyun_ecs_instance_info"), std::string::npos);
+}
+
+TEST(PollerTest, ATerminationTimeLongPastIsNoNotice) {
+  ExporterRig rig;
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    instance.SetTermination(*ParseUtc("2015-01-05T18:02:00Z"));
+  });
+  rig.RunFor(minutes(1));
+  EXPECT_EQ(rig.Spot().state, SpotState::kUnknown);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_notices_total"), 0);
+  EXPECT_EQ(rig.AskedAt(kSpotPath).size(), 13u) << "every five seconds, not every two";
+}
+
+TEST(PollerTest, ANoticeThatIsNeverTakenBackEndsTenMinutesPastItsTime) {
+  ExporterRig rig;
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + minutes(5));
+  });
+  rig.RunFor(minutes(14));
+  EXPECT_EQ(rig.Spot().state, SpotState::kScheduled);
+  rig.RunFor(minutes(2));
+  EXPECT_EQ(rig.Spot().state, SpotState::kUnknown);
+  const auto before = rig.AskedAt(kSpotPath).size();
+  rig.RunFor(minutes(1));
+  EXPECT_EQ(rig.AskedAt(kSpotPath).size(), before + 12);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_notices_total"), 1);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_notice_changes_total{change=\"withdrawn\"}"),
+            0);
+}
+
+TEST(PollerTest, AFailedDocumentBetweenTwoCredentialsHidesNoRotation) {
+  ExporterRig rig;
+  rig.RunNow();
+  bool fail = true;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    return fail && request.path.ends_with(kCredentialPath)
+               ? AnswerWith(200, R"({"Code" : "Failed"})")
+               : std::optional<Result<HttpResponse>>();
+  });
+  rig.RunFor(hours(1));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_success{role=\"SimulatedEcsRole\"}"), 0);
+  rig.service.WithInstance([](simulator::Instance& instance) { instance.Rotate(); });
+  fail = false;
+  rig.RunFor(minutes(2));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 1);
+}
+
+TEST(PollerTest, TokensThatLiveShortlyAreRenewedInTimeAndNotInAStorm) {
+  ClientOptions client;
+  client.token_ttl = seconds(10);
+  ExporterRig rig(LinuxInstance(), {}, client);
+  rig.RunFor(minutes(10));
+  const auto renewals = rig.AskedAt("/latest/api/token");
+  for (std::size_t i = 1; i < renewals.size(); ++i) {
+    EXPECT_GE(renewals[i] - renewals[i - 1], 5);
+    EXPECT_LE(renewals[i] - renewals[i - 1], 8);
+  }
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_requests_total{code=\"401\"}"), 0);
+
+  // A token that is over when it comes must not be asked for again at once, for ever.
+  client.token_ttl = seconds(1);
+  ExporterRig slow(LinuxInstance(), {}, client);
+  slow.transport.Interfere([&](const HttpRequest& request) {
+    if (request.method == HttpMethod::kPut) slow.clock.Advance(milliseconds(1100));
+    return std::optional<Result<HttpResponse>>();
+  });
+  slow.RunFor(minutes(1));
+  EXPECT_LE(slow.AskedAt("/latest/api/token").size(), 6u);
+}
+
 TEST(PollerTest, AnErrorPageWithStatus200NeverBecomesALabel) {
   ExporterRig rig;
-  rig.transport.Interfere([](const HttpRequest& request) {
-    return request.method == HttpMethod::kGet
-               ? AnswerWith(200, "<html><body>Please log in</body></html>")
-               : std::optional<Result<HttpResponse>>();
+  constexpr std::string_view kPages[] = {"<html><body>Please log in</body></html>",
+                                         R"({"code":"Forbidden","message":"log in"})"};
+  std::size_t asked = 0;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    return request.method == HttpMethod::kGet ? AnswerWith(200, kPages[asked++ % 2])
+                                              : std::optional<Result<HttpResponse>>();
   });
   rig.RunFor(minutes(5));
   EXPECT_EQ(rig.Page().find("log in"), std::string::npos);

@@ -25,7 +25,7 @@ std::vector<std::pair<Target, SteadyTime>> RunUntil(Schedule& schedule, SteadyTi
                                                     SteadyTime end) {
   std::vector<std::pair<Target, SteadyTime>> asked;
   for (SteadyTime now = from;;) {
-    const auto next = schedule.Peek(now, /*urgent_only=*/false);
+    const auto next = schedule.Peek(now);
     if (next.job == nullptr || next.at > end) return asked;
     now = next.at;
     asked.emplace_back(next.job->target, now);
@@ -50,16 +50,16 @@ TEST(ScheduleTest, FillsByRankNotByTheOrderOfArrival) {
 TEST(ScheduleTest, SpotComesBackAnIntervalAfterItWasSent) {
   Schedule schedule(kIntervals);
   schedule.Add(kSpot, kStart);
-  auto next = schedule.Peek(kStart, false);
+  auto next = schedule.Peek(kStart);
   schedule.OnAnswered(*next.job, kStart + seconds(1));
-  next = schedule.Peek(kStart + seconds(2), false);
+  next = schedule.Peek(kStart + seconds(2));
   EXPECT_EQ(next.at, kStart + seconds(6));
 }
 
 TEST(ScheduleTest, SoonerWinsOnlyWhereItIsSooner) {
   Schedule schedule(kIntervals);
   schedule.Add(kSpot, kStart);
-  auto& job = *schedule.Peek(kStart, false).job;
+  auto& job = *schedule.Peek(kStart).job;
   schedule.OnAnswered(job, kStart, kStart + seconds(2));
   EXPECT_EQ(job.due, kStart + seconds(2));
   schedule.OnAnswered(job, kStart, kStart + seconds(9));
@@ -118,7 +118,7 @@ TEST(ScheduleTest, PlacesOfAnIntervalAreWellSpreadHoweverManyThereAre) {
     RunUntil(schedule, kStart, kStart);
     std::vector<double> places{0};
     for (int i = 0; i < count; ++i) {
-      auto& job = *schedule.Peek(kStart, false).job;
+      auto& job = *schedule.Peek(kStart).job;
       places.push_back(ToSeconds(job.due - kStart));
       schedule.OnAnswered(job, job.due);
     }
@@ -134,7 +134,7 @@ TEST(ScheduleTest, PlacesOfAnIntervalAreWellSpreadHoweverManyThereAre) {
 TEST(ScheduleTest, LatenessDoesNotMoveATargetsPlace) {
   Schedule schedule(kIntervals);
   schedule.Add(kHostname, kStart);
-  auto& job = *schedule.Peek(kStart, false).job;
+  auto& job = *schedule.Peek(kStart).job;
   schedule.OnAnswered(job, kStart);
   const SteadyTime place = job.due;
   schedule.OnAnswered(job, place + minutes(20));
@@ -147,12 +147,13 @@ TEST(ScheduleTest, FailuresBackOffDoublingUpToFiveMinutesOrTheInterval) {
   Schedule schedule(kIntervals);
   schedule.Add(kHostname, kStart);
   schedule.Add(kSpot, kStart);
-  auto& spot = *schedule.Peek(kStart, true).job;
+  auto& spot = *schedule.Peek(kStart).job;
+  ASSERT_EQ(spot.target, kSpot);
   for (int i = 0; i < 5; ++i) {
     schedule.OnFailed(spot, kStart);
     EXPECT_EQ(spot.due, kStart + seconds(5)) << "never more than its interval";
   }
-  auto& hostname = *schedule.Peek(kStart, false).job;
+  auto& hostname = *schedule.Peek(kStart).job;
   ASSERT_EQ(hostname.target, kHostname);
   for (const int expected : {5, 10, 20, 40, 80, 160, 300, 300}) {
     schedule.OnFailed(hostname, kStart);
@@ -163,27 +164,29 @@ TEST(ScheduleTest, FailuresBackOffDoublingUpToFiveMinutesOrTheInterval) {
   EXPECT_EQ(hostname.due, kStart + seconds(5));
 }
 
-TEST(ScheduleTest, UrgentOnlyLeavesTheRestAlone) {
+TEST(ScheduleTest, HoldsTheBackgroundBackButNotWhatIsUrgentEvenDuringTheFill) {
   Schedule schedule(kIntervals);
   schedule.Add(kHostname, kStart);
-  EXPECT_EQ(schedule.Peek(kStart, /*urgent_only=*/true).job, nullptr);
+  schedule.HoldBackgroundUntil(kStart + seconds(20));
+  EXPECT_EQ(schedule.Peek(kStart).at, kStart + seconds(20));
   schedule.Add(kSpot, kStart + seconds(3));
-  const auto next = schedule.Peek(kStart, /*urgent_only=*/true);
-  ASSERT_NE(next.job, nullptr);
-  EXPECT_EQ(next.job->target, kSpot);
-  EXPECT_EQ(next.at, kStart + seconds(3));
+  EXPECT_EQ(schedule.Peek(kStart).job->target, kSpot);
+  EXPECT_EQ(schedule.Peek(kStart).at, kStart + seconds(3));
+  schedule.HoldBackgroundUntil(SteadyTime());
+  EXPECT_EQ(schedule.Peek(kStart).job->target, kHostname);
+  EXPECT_EQ(schedule.Peek(kStart).at, kStart);
 }
 
 TEST(ScheduleTest, WhatIsRemovedIsNotAskedAndDoesNotHoldUpTheFill) {
   Schedule schedule(kIntervals);
   schedule.Add(kHostname, kStart);
   schedule.Add(kDiskId, kStart);
-  schedule.OnAnswered(*schedule.Peek(kStart, false).job, kStart);
+  schedule.OnAnswered(*schedule.Peek(kStart).job, kStart);
   EXPECT_FALSE(schedule.filled());
   schedule.Remove(kDiskId);
   schedule.Remove(kDiskId);
   EXPECT_TRUE(schedule.filled());
-  EXPECT_GT(schedule.Peek(kStart, false).at, kStart);
+  EXPECT_GT(schedule.Peek(kStart).at, kStart);
 }
 
 }  // namespace
