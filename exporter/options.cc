@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -274,12 +275,13 @@ class Reader {
 void Reader::ReadFile(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
-  text << file.rdbuf();
-  // An empty file sets the failbit of `text`; a folder opens, but cannot be read.
-  if (!file || file.bad() || (text.fail() && file.peek() != std::ifstream::traits_type::eof())) {
+  std::error_code ignored;
+  // A folder can be opened, and looks like an empty file.
+  if (!file || std::filesystem::is_directory(path, ignored)) {
     Complain(fmt::format("--config.file: {} cannot be read", JsonQuote(path)));
     return;
   }
+  text << file.rdbuf();
   try {
     const auto documents = YAML::LoadAll(text.str());
     if (documents.empty() || documents.front().IsNull()) return;
