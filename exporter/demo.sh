@@ -71,7 +71,7 @@ simulator_at=$(address_in "$scratch/simulator" for=metadata)
 control_at=$(address_in "$scratch/simulator" for=control)
 
 build/release/aliyun_ecs_exporter --web.listen-address="$exporter_at" \
-  --metadata.url="http://$simulator_at" 2>"$scratch/exporter" &
+  --metadata.url="http://$simulator_at" --log.level=info --log.format=logfmt 2>"$scratch/exporter" &
 exporter=$!
 children+=("$exporter")
 await "$exporter" "$scratch/exporter" "first fill complete"

@@ -210,7 +210,7 @@ constexpr Setting kSettings[] = {
     {"metadata.exclude", true, "", "ITEM", "an item that is not read at all", &TakeExclude},
     {"poll.spot-interval", false, "5s", "DURATION", "between reads of the spot notice",
      &TakeInterval<&PollOptions::spot_interval>},
-    {"poll.notice-interval", false, "2s", "DURATION", "instead, while a notice stands",
+    {"poll.notice-interval", false, "2s", "DURATION", "while a notice stands, if shorter",
      &TakeInterval<&PollOptions::notice_interval>},
     {"poll.credentials-interval", false, "1h", "DURATION",
      "between reads of a RAM credential far from its end",
@@ -374,6 +374,14 @@ Options Reader::MakeOptions() {
       Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(value),
                            given.source.empty() ? "" : " ", given.source, *allowed));
     }
+  }
+  // One request in each spot interval, and one in 20 s for everything else.
+  const double needed = 1 / ToSeconds(options.poll.spot_interval) + 1.0 / 20;
+  if (complaints_.empty() && options.poll.budget < needed) {
+    Complain(
+        fmt::format("--poll.budget: {} requests per second are not enough for "
+                    "--poll.spot-interval={:g}s and all else; at least {:.2f}",
+                    options.poll.budget, ToSeconds(options.poll.spot_interval), needed));
   }
   if (options.listen_addresses.empty() && complaints_.empty()) {
     Complain("--web.listen-address: the list is empty, so there is nowhere to listen");

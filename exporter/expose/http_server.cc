@@ -19,17 +19,23 @@ namespace {
 // A kept-alive connection holds a worker, so there must be more of them than scrapers.
 constexpr const char* kWorkers = "16";
 
+// Whether both CivetWeb and the kernel have it: a kernel may be booted without, and Debian 12's
+// CivetWeb was built without.
 bool HasIpv6() {
+#ifdef ALIYUN_ECS_SYSTEM_CIVETWEB
+  return false;
+#else
   const int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
   if (descriptor >= 0) close(descriptor);
   return descriptor >= 0;
+#endif
 }
 
 // What CivetWeb calls an address.
 std::string CivetwebPort(const ListenAddress& address) {
   if (!address.host.empty()) return address.ToString();
   const std::string port = std::to_string(address.port);
-  return HasIpv6() ? "+" + port : "0.0.0.0:" + port;  // a kernel may be booted without IPv6
+  return HasIpv6() ? "+" + port : "0.0.0.0:" + port;
 }
 
 std::string_view Text(const char* text) { return text == nullptr ? std::string_view() : text; }

@@ -56,14 +56,15 @@ enum class Directory : std::uint8_t { kInterfaces, kDisks, kKeyPairs, kRoles };
 struct DirectoryRow {
   std::string_view path;         // below meta-data/, with the final slash
   std::string_view placeholder;  // as the vendor writes it
+  Presence presence;             // whether every instance has an entry in it
 };
 
 // In the order of enum Directory.
 inline constexpr std::array<DirectoryRow, 4> kDirectories{{
-    {"network/interfaces/macs/", "[mac]"},
-    {"disks/", "[disk-id]"},
-    {"public-keys/", "[keypair-id]"},
-    {"ram/security-credentials/", "[role-name]"},
+    {"network/interfaces/macs/", "[mac]", Presence::kAlways},
+    {"disks/", "[disk-id]", Presence::kOptional},  // absent on old instances
+    {"public-keys/", "[keypair-id]", Presence::kOptional},
+    {"ram/security-credentials/", "[role-name]", Presence::kOptional},
 }};
 
 struct Item {
@@ -230,7 +231,7 @@ inline constexpr auto kFamilies = [] {
     {"aliyun_ecs_ram_credential_last_updated_timestamp_seconds", kGauge, kCode, "role", "When the credential offered last was made. From ram/security-credentials/[role-name]."},
     {"aliyun_ecs_ram_credential_expires_in_seconds", kGauge, kCode, "role", "Time left until the credential ends, computed at each scrape; negative once past. From ram/security-credentials/[role-name]."},
     {"aliyun_ecs_ram_credential_rotations_total", kCounter, kCode, "role", "New credentials seen after the first. From ram/security-credentials/[role-name]."},
-    {"aliyun_ecs_metadata_up", kGauge, kCode, "", "1 when the newest exchange was an answer of the metadata service, 0 when it was not: time-out, unreachable, malformed, or the session token refused."},
+    {"aliyun_ecs_metadata_up", kGauge, kCode, "", "1 when the newest exchange was an answer of the metadata service (200, 404, 429 or 503), 0 when it was not: time-out, unreachable, malformed, any other status, or a refused session token."},
     {"aliyun_ecs_metadata_items", kGauge, kCode, "state", "Items of the catalog by state of their newest reading; items that are excluded do not count."},
     {"aliyun_ecs_metadata_last_success_timestamp_seconds", kGauge, kCode, "refresh", "When the oldest reading shown of a refresh class was taken; 0 before the first."},
     {"aliyun_ecs_metadata_refresh_interval_seconds", kGauge, kCode, "refresh", "How often a refresh class is read when all is well."},

@@ -82,7 +82,8 @@ std::optional<bool> RoleAttached(const Snapshot& snapshot) {
   const auto& listing = snapshot.Listing(Directory::kRoles);
   if (!listing || !listing->answer) return std::nullopt;
   const auto* const roles = listing->Get<std::vector<std::string>>();
-  return roles != nullptr && !roles->empty();
+  if (roles != nullptr && !roles->empty()) return true;
+  return IsProven(snapshot) ? std::optional(false) : std::nullopt;
 }
 
 bool IsSettled(const Item& item, const Reading& reading) {

@@ -47,7 +47,8 @@ inline constexpr auto kNoticeOutlivesItsTime = std::chrono::minutes(10);
 [[nodiscard]] std::optional<SystemTime> OldestAnswer(const Snapshot& snapshot,
                                                      RefreshClass refresh);
 
-// Whether a RAM role is attached; nullopt while its listing was never answered or is not read.
+// Whether a RAM role is attached; nullopt while its listing was never answered, or only by someone
+// who has not shown to be a metadata service.
 [[nodiscard]] std::optional<bool> RoleAttached(const Snapshot& snapshot);
 
 // Whether nothing more is to be waited for before a label is shown: the item was answered, or it is

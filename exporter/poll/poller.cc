@@ -19,6 +19,8 @@ using std::chrono::seconds;
 constexpr Duration kFirstTokenRetry = seconds(5);
 constexpr Duration kLongestTokenRetry = seconds(30);
 
+constexpr unsigned kThrottledUntilFailing = 3;
+
 // While nobody answers.
 constexpr Duration kFirstSilenceProbe = seconds(5);
 constexpr Duration kSilenceProbeInterval = seconds(20);
@@ -55,6 +57,17 @@ RequestCode CodeOf(const Exchange& exchange) {
                                std::to_string(*exchange.status));
   if (found == kRequestCodeNames.end()) return RequestCode::kOther;
   return static_cast<RequestCode>(found - kRequestCodeNames.begin());
+}
+
+// Nobody is there, or nobody has the time: another request would fare alike.
+bool IsSilence(const Error& error) {
+  return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
+}
+
+// Taken at its word, it would empty the instance's identity or take its interfaces away.
+Error NoneOfWhatEveryInstanceHas() {
+  return {ErrorCode::kRefused,
+          "the metadata service says that there is none, but every instance has one"};
 }
 
 std::vector<std::string> EntriesOf(const Reading& listing) {
@@ -115,8 +128,8 @@ Poller::Plan Poller::MakePlan(SteadyTime now) {
   const auto next = schedule_.Peek(now);
   const Plan reading{next.job, next.at};
   if (client_.mode() == MetadataMode::kNormal) return reading;
-  const Plan renewal{RenewToken(), RenewalAt(now)};
-  return renewal.at < reading.at ? renewal : reading;
+  // No earlier than something is to be read with it.
+  return RenewalAt(now) <= reading.at ? Plan{RenewToken(), reading.at} : reading;
 }
 
 // Ahead of time: in its turn among the background, but not so late that the token runs out.
@@ -130,9 +143,12 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   const Exchange exchange = client_.RenewToken(std::move(stop));
   const SteadyTime sent = exchange.sent_at.steady;
   constexpr std::string_view kName = "(session token)";
+  // Short-lived tokens do not make the others wait: they would for ever.
+  if (Duration(client_.session().ttl()) / 4 > schedule_.Spacing()) {
+    schedule_.OnBackgroundSent(sent);
+  }
   if (exchange.answer) {
     CountExchange(exchange, RequestCode::k200, kName);
-    schedule_.OnBackgroundSent(sent);
     OnAnswered();
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
@@ -145,12 +161,11 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   if (error.code == ErrorCode::kCancelled) return;
   const bool page = exchange.status == 200;  // an answer, but no token in it
   CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kName);
-  schedule_.OnBackgroundSent(sent);
   if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
-  if (exchange.status) {
-    OnAnswered();
-  } else {
+  if (IsSilence(error)) {
     OnSilence(sent, /*urgent=*/false);
+  } else {
+    OnAnswered();
   }
   DelayToken(sent);
   SetDown(error, kName, /*is_the_service=*/true);
@@ -186,7 +201,12 @@ void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
       entries = *std::move(parsed);
     }
     CountExchange(exchange, CodeOf(exchange), path);
-    OnListing(job, *directory, std::move(entries), at);
+    const bool none = !entries || entries->empty();
+    if (none && Row(*directory).presence == Presence::kAlways) {
+      FailReading(job, at.steady, NoneOfWhatEveryInstanceHas());
+    } else {
+      OnListing(job, *directory, std::move(entries), at);
+    }
   } else {
     const auto& instance = std::get<ItemInstance>(job.target);
     std::optional<Value> value;
@@ -197,11 +217,7 @@ void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
     }
     CountExchange(exchange, CodeOf(exchange), path);
     if (!value && Row(instance.item).presence == Presence::kAlways) {
-      // Taken at its word, it would empty a label of the instance's identity.
-      FailReading(job, at.steady,
-                  {ErrorCode::kRefused,
-                   "the metadata service says that there is none, but every "
-                   "instance has one"});
+      FailReading(job, at.steady, NoneOfWhatEveryInstanceHas());
     } else {
       OnItem(job, instance, std::move(value), at);
     }
@@ -212,6 +228,7 @@ void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
 void Poller::OnThrottled(const Exchange& exchange) {
   if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
   silent_ = false;
+  answered_since_throttling_ = false;
   ++snapshot_.statistics.throttled;
   budget_.OnThrottled(exchange.sent_at.steady, exchange.retry_after);
   SetUp();
@@ -219,14 +236,24 @@ void Poller::OnThrottled(const Exchange& exchange) {
 
 void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error& error) {
   const SteadyTime sent = exchange.sent_at.steady;
-  // Says nothing about the item: it is still due, and first in turn after the pause.
-  if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
-  // What is urgent comes again soon anyway.
-  const bool in_silence = silent_ && !exchange.status && !IsUrgent(job.target);
-  if (exchange.status) {
-    OnAnswered();
-  } else {
+  if (error.code == ErrorCode::kThrottled) {
+    // Says nothing about the item, unless it is throttled time and again and others are not.
+    const bool it_alone = answered_since_throttling_ && job.throttled >= kThrottledUntilFailing;
+    OnThrottled(exchange);
+    if (it_alone) {
+      FailReading(job, sent, error);
+    } else {
+      schedule_.OnThrottled(job, budget_.paused_until());
+    }
+    return;
+  }
+  // The spot notice comes again soon anyway.
+  const bool in_silence =
+      silent_ && IsSilence(error) && RefreshOf(job.target) != RefreshClass::kSpot;
+  if (IsSilence(error)) {
     OnSilence(sent, IsUrgent(job.target));
+  } else {
+    OnAnswered();
   }
   if (error.code == ErrorCode::kUnauthorized && snapshot_.hardened) {
     if (!token_proven_) DelayToken(sent);
@@ -238,7 +265,7 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
   const bool failed_before = snapshot_.up == false;
   FailReading(job, sent, error, in_silence);
   // One item that cannot be read is told of by itself; two failures in a row are the service's.
-  SetDown(error, PathOf(job.target), !exchange.status || failed_before);
+  SetDown(error, PathOf(job.target), /*is_the_service=*/failed_before);
 }
 
 void Poller::FailReading(Schedule::Job& job, SteadyTime sent, const Error& error, bool in_silence) {
@@ -252,6 +279,7 @@ void Poller::FailReading(Schedule::Job& job, SteadyTime sent, const Error& error
 
 void Poller::OnAnswered() {
   budget_.OnAnswered();
+  answered_since_throttling_ = true;
   if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
   silent_ = false;
   schedule_.HoldBackgroundUntil(SteadyTime());

@@ -32,8 +32,8 @@ struct PollOptions {
 //
 // One Step makes at most one request and never waits. Session tokens come first, because nothing
 // can be read without; then spot, then credentials, then the rest by the Schedule; every request
-// passes the RequestBudget. When a request brings no answer at all, the rest is held back to a
-// probe every 20 s until something is answered.
+// passes the RequestBudget. When a request times out or reaches nobody, the rest is held back to a
+// probe after 5 s and then every 20 s, until something is answered.
 //
 // Step is to be called from one thread. The client, clock and store outlive the poller.
 class Poller {
@@ -96,7 +96,8 @@ class Poller {
   Schedule schedule_;
   Snapshot snapshot_;  // the one being built; copies of it are published
   bool fill_published_ = false;
-  bool silent_ = false;  // the newest exchange brought no HTTP answer
+  bool silent_ = false;  // the newest exchange was a time-out, or reached nobody
+  bool answered_since_throttling_ = false;
   bool down_logged_ = false;
   bool token_proven_ = false;    // the token in use was accepted at least once
   unsigned token_failures_ = 0;  // in a row: refused, not given, or given and not accepted

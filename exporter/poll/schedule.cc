@@ -16,6 +16,7 @@ using std::chrono::seconds;
 constexpr Duration kLongestSpacing = seconds(20);
 constexpr Duration kFirstRetry = seconds(5);
 constexpr Duration kLongestRetry = seconds(300);
+constexpr Duration kLongestCredentialRetry = seconds(60);
 
 // Urgency, the smaller the more urgent. The first two do not wait for the spacing.
 enum class Rank { kSpot, kCredentials, kScalar, kRoles, kListing, kEntry };
@@ -107,6 +108,13 @@ void Schedule::OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> s
   job.due = std::min(job.slot, sooner.value_or(job.slot));
 }
 
+void Schedule::OnThrottled(Job& job, SteadyTime resume) {
+  constexpr unsigned kTurnsUntilLast = 3;
+  constexpr Duration kBehindAllOthers = seconds(1);
+  ++job.throttled;
+  job.due = job.throttled % kTurnsUntilLast == 0 ? resume + kBehindAllOthers : resume;
+}
+
 void Schedule::OnSilenceEnded(SteadyTime now) {
   for (Job& job : jobs_) {
     if (!job.forgivable) continue;
@@ -120,8 +128,10 @@ void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence) {
   OnAttempted(job, sent);
   ++job.failures;
   job.forgivable = in_silence;
-  job.due = sent + DoublingBackoff(job.failures, kFirstRetry,
-                                   std::min(Interval(job.target), kLongestRetry));
+  const Duration longest =
+      RankOf(job.target) == Rank::kCredentials ? kLongestCredentialRetry : kLongestRetry;
+  job.due =
+      sent + DoublingBackoff(job.failures, kFirstRetry, std::min(Interval(job.target), longest));
 }
 
 void Schedule::OnAttempted(Job& job, SteadyTime sent) {
@@ -137,6 +147,7 @@ void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   if (!job.attempted) --unattempted_;
   job.attempted = true;
   job.repeated = false;
+  job.throttled = 0;
   filled_ = filled_ || unattempted_ == 0;
 }
 

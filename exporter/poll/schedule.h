@@ -42,7 +42,8 @@ class Schedule {
     SteadyTime slot;          // the target's place in its interval, which lateness does not move
     unsigned failures = 0;    // in a row
     bool attempted = false;   // answered or failed at least once
-    bool repeated = false;    // it is being asked again, after a 401
+    unsigned throttled = 0;   // in a row
+    bool repeated = false;    // for the caller: it is being asked again
     bool forgivable = false;  // it failed while nobody answered anything
   };
 
@@ -75,9 +76,14 @@ class Schedule {
   void OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner = std::nullopt);
 
   // The job's request failed: tried again after a back-off that doubles, up to its interval or five
-  // minutes.
+  // minutes; a minute for a credential.
   // With `in_silence`, nobody answers anything: that may not be the job's fault.
   void OnFailed(Job& job, SteadyTime sent, bool in_silence = false);
+
+  // The service would not answer the job's request before `resume`. That says nothing about the
+  // job, so it stays due, but behind those that are due longer; and if it happens again and again,
+  // now and then behind all others, in case it is this path alone.
+  void OnThrottled(Job& job, SteadyTime resume);
 
   // Somebody answers again: what failed in silence is due now, as if it had not.
   void OnSilenceEnded(SteadyTime now);

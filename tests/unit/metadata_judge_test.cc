@@ -152,6 +152,7 @@ TEST(IsSettledTest, AnAnswerSettlesAndThreeFailuresOfAnOptionalItemDo) {
 
 TEST(RoleAttachedTest, IsUnknownUntilTheListingWasAnsweredAndOutlivesAFailure) {
   Snapshot snapshot;
+  snapshot.token_expiration = kNow.system;
   EXPECT_EQ(RoleAttached(snapshot), std::nullopt);
   auto& listing = snapshot.listings[static_cast<std::size_t>(Directory::kRoles)].emplace();
   EXPECT_EQ(RoleAttached(snapshot), std::nullopt);
@@ -161,6 +162,8 @@ TEST(RoleAttachedTest, IsUnknownUntilTheListingWasAnsweredAndOutlivesAFailure) {
   EXPECT_EQ(RoleAttached(snapshot), true);
   listing = Reading{Answer{std::nullopt, kNow}, {}};
   EXPECT_EQ(RoleAttached(snapshot), false);
+  snapshot.token_expiration.reset();
+  EXPECT_EQ(RoleAttached(snapshot), std::nullopt) << "any web server answers 404";
 }
 
 }  // namespace

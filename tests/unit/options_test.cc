@@ -182,6 +182,13 @@ TEST(OptionsTest, RefusesEachWrongValueAndNamesFlagValueAndWhatIsAllowed) {
   }
 }
 
+TEST(OptionsTest, RefusesABudgetThatCannotPayForTheSpotIntervalAndTheRest) {
+  EXPECT_EQ(Read({"--poll.budget=0.25"}).action, Invocation::Action::kRun);
+  EXPECT_THAT(Read({"--poll.budget=0.2"}).complaints, ElementsAre(HasSubstr("at least 0.25")));
+  EXPECT_THAT(Read({"--poll.budget=1", "--poll.spot-interval=1s"}).complaints,
+              ElementsAre(HasSubstr("at least 1.05")));
+}
+
 TEST(OptionsTest, ComplainsOfEverythingAtOnce) {
   const File file("nonsense: 1\npoll: {budget: [1, 2]}\nlog.level: x\n");
   const std::string flag = file.flag();
