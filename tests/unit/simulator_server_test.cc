@@ -263,7 +263,7 @@ TEST_F(SimulatorServer, SurvivesAHandlerThatThrows) {
 }
 
 TEST_F(SimulatorServer, ListensOnSeveralAddresses) {
-  const auto server = StartServer(Echo, {"127.0.0.1:0", "127.0.0.2:0", "localhost:0"});
+  const auto server = StartServer(Echo, {"127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"});
   ASSERT_EQ(server->addresses().size(), 3U);
   EXPECT_THAT(server->addresses()[0], StartsWith("127.0.0.1:"));
   EXPECT_THAT(server->addresses()[1], StartsWith("127.0.0.2:"));
