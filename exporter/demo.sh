@@ -43,7 +43,7 @@ fi
 await() { # PID LOG TEXT
   local tries
   for ((tries = 0; tries < 300; tries++)); do
-    ! grep -qF "$3" "$2" || return 0
+    ! grep -qsF "$3" "$2" || return 0
     kill -0 "$1" 2>/dev/null || break
     sleep 0.1
   done
