@@ -246,6 +246,14 @@ std::string EnvironmentName(std::string_view flag) {
   return name;
 }
 
+// Kubernetes gives every pod variables about the Services of its namespace. For one that is called
+// aliyun-ecs-exporter they look like settings of ours.
+bool IsOfKubernetes(std::string_view environment_name) {
+  const auto rest = environment_name.substr(kEnvironmentPrefix.size());
+  return rest == "SERVICE_HOST" || rest == "PORT" || rest.starts_with("SERVICE_PORT") ||
+         rest.starts_with("PORT_");
+}
+
 // Where settings came from and what was wrong with them.
 class Reader {
  public:
@@ -305,8 +313,9 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
       continue;
     }
     const std::string name = prefix + entry.first.Scalar();
-    if (!names_in_file_.insert(name).second)
+    if (!names_in_file_.insert(name).second) {
       Complain(fmt::format("{}: {} is given twice", path, JsonQuote(name)));
+    }
     const Setting* const setting = FindSetting(name);
     // No setting lies deeper; an alias in YAML can make a map hold itself.
     if (setting == nullptr && entry.second.IsMap() && prefix.empty()) {
@@ -341,6 +350,7 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
 void Reader::ReadEnvironment(const Environment& environment) {
   for (const auto& [name, text] : environment) {
     if (!name.starts_with(kEnvironmentPrefix) || name == EnvironmentName(kConfigFile)) continue;
+    if (IsOfKubernetes(name)) continue;
     const auto* const setting =
         std::find_if(std::begin(kSettings), std::end(kSettings),
                      [&, &n = name](const Setting& s) { return EnvironmentName(s.name) == n; });

@@ -226,6 +226,17 @@ TEST(OptionsTest, AMisspeltEnvironmentVariableIsRefused) {
               ElementsAre(HasSubstr("ALIYUN_ECS_EXPORTER_METADATA_EXCLUDES is not a setting")));
 }
 
+TEST(OptionsTest, WhatKubernetesSetsForAServiceOfOurNameIsNoSetting) {
+  // A Service called aliyun-ecs-exporter puts these into every pod of its namespace.
+  const Invocation invocation = Read({}, {{"ALIYUN_ECS_EXPORTER_SERVICE_HOST", "10.0.0.1"},
+                                          {"ALIYUN_ECS_EXPORTER_SERVICE_PORT", "10200"},
+                                          {"ALIYUN_ECS_EXPORTER_SERVICE_PORT_METRICS", "10200"},
+                                          {"ALIYUN_ECS_EXPORTER_PORT", "tcp://10.0.0.1:10200"},
+                                          {"ALIYUN_ECS_EXPORTER_PORT_10200_TCP_ADDR", "10.0.0.1"}});
+  EXPECT_EQ(invocation.action, Invocation::Action::kRun)
+      << ::testing::PrintToString(invocation.complaints);
+}
+
 TEST(OptionsTest, TheFileMayBeNamedInTheEnvironment) {
   const File file("poll.burst: 7\n");
   const Invocation invocation =

@@ -294,6 +294,17 @@ TEST(PollerTest, ANoticeIsSeenAtTheNextSpotReadThenWatchedMoreCloselyAndItsWithd
   EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_timestamp_seconds"), std::nullopt);
 }
 
+TEST(PollerTest, AStandingNoticeCostsAtMostThirtyFourRequestsInAMinute) {
+  ExporterRig rig;
+  rig.RunFor(minutes(10));
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + minutes(5));
+  });
+  rig.RunFor(minutes(14));
+  EXPECT_LE(MostInAMinute(RequestTimes(rig), 0.001), 34u);
+  EXPECT_GE(MostInAMinute(RequestTimes(rig), 0.001), 30u);
+}
+
 TEST(PollerTest, ARefusedTokenIsReplacedAndTheRequestRepeatedOnce) {
   ExporterRig rig;
   rig.RunFor(seconds(7));

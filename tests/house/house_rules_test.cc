@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-// The arrows of the house: which folder may include which, and which library appears where.
+// The rules of the house that a machine can check: the arrows (which folder may include which, and
+// which library appears where), the doors of Secret, the top level.
 // CMakeLists.txt says the same to the linker; headers without a library need this test.
 
 namespace aliyun_ecs {
