@@ -386,6 +386,19 @@ TEST(PollerTest, AnAbsentServiceIsTriedOnWithinTheBudgetAndItsReturnIsNoticedSoo
   }
 }
 
+TEST(PollerTest, TheFillGoesOnAtTheFirstAnswerAfterSilence) {
+  ClientOptions client;
+  client.mode = MetadataMode::kNormal;  // no session token to wait for
+  ExporterRig rig(LinuxInstance(), {}, client);
+  rig.transport.Interfere([](const HttpRequest&) {
+    return std::optional<Result<HttpResponse>>(Fail(ErrorCode::kUnreachable, "no route"));
+  });
+  rig.RunFor(seconds(6));  // by then the rest is held back for 20 s
+  rig.transport.StopInterfering();
+  rig.RunFor(seconds(4));
+  EXPECT_TRUE(rig.Current()->ready) << "the spot notice is read at 10 s, and all else with it";
+}
+
 TEST(PollerTest, ThrottlingPausesEverythingAndRecovers) {
   ExporterRig rig;
   rig.RunFor(seconds(7));
