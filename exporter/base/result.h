@@ -12,6 +12,7 @@ namespace aliyun_ecs {
 enum class ErrorCode {
   kInvalid,       // input that a person gave us is wrong: flag, file, tree
   kUnavailable,   // something of this machine is missing or taken: port, file, memory
+  kNotFound,      // a file that is not there
   kCancelled,     // a stop was requested while the work was under way
   kTimeout,       // no complete answer in time
   kUnreachable,   // no connection: refused, no route, reset

@@ -6,13 +6,12 @@
 namespace aliyun_ecs {
 
 TokenBucket::TokenBucket(double rate, double burst, SteadyTime now)
-    : rate_(rate), burst_(burst), level_(burst), level_at_(now) {}
+    : rate_(rate), burst_(burst), level_{burst, now} {}
 
 bool TokenBucket::TryTake(SteadyTime now) {
-  const double level = Remaining(now);
-  if (level < 1) return false;
-  level_ = level - 1;
-  level_at_ = std::max(now, level_at_);
+  const double tokens = Remaining(now);
+  if (tokens < 1) return false;
+  level_ = {tokens - 1, std::max(now, level_.at)};
   return true;
 }
 
@@ -21,13 +20,17 @@ SteadyTime TokenBucket::AvailableAt(SteadyTime now) const {
   if (missing <= 0) return now;
   // Rounded up to a microsecond, so that a caller who comes back then is not told "almost".
   // From then on, if `now` is before it.
-  return std::max(now, level_at_) +
+  return std::max(now, level_.at) +
          std::chrono::microseconds(std::llround(std::ceil(missing / rate_ * 1e6)) + 1);
 }
 
 double TokenBucket::Remaining(SteadyTime now) const {
-  const double elapsed = ToSeconds(std::max(now, level_at_) - level_at_);
-  return std::min(burst_, level_ + elapsed * rate_);
+  const double elapsed = ToSeconds(std::max(now, level_.at) - level_.at);
+  return std::min(burst_, level_.tokens + elapsed * rate_);
+}
+
+void TokenBucket::Restore(const Level& level) {
+  level_ = {std::clamp(level.tokens, 0.0, burst_), level.at};
 }
 
 }  // namespace aliyun_ecs

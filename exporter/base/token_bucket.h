@@ -21,11 +21,22 @@ class TokenBucket {
   // How many could be taken now; has a fraction.
   [[nodiscard]] double Remaining(SteadyTime now) const;
 
+  // How full it was at one moment. In the future: so full, and filling up only from then on.
+  struct Level {
+    double tokens = 0;
+    SteadyTime at;
+
+    friend bool operator==(const Level&, const Level&) = default;
+  };
+  [[nodiscard]] Level LevelAt(SteadyTime now) const { return {Remaining(now), now}; }
+
+  // Goes on from `level`, which another process left; more than the burst is the burst.
+  void Restore(const Level& level);
+
  private:
   double rate_;
   double burst_;
-  double level_;
-  SteadyTime level_at_;
+  Level level_;
 };
 
 }  // namespace aliyun_ecs
