@@ -7,32 +7,37 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <random>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "client/curl_transport.h"
 #include "client/metadata_client.h"
 #include "expose/http_server.h"
 #include "expose/site.h"
 #include "metadata/snapshot.h"
+#include "notify/notice_file.h"
 #include "options.h"
 #include "poll/poller.h"
+#include "poll/state_file.h"
 
 // Wires the parts. The only file that knows all of them, and the only one that waits.
 
 namespace aliyun_ecs {
 namespace {
 
-// Calls the poller whenever it asks to be called, until `stop`.
-void Poll(const std::stop_token& stop, Poller& poller, const Clock& clock) {
+// Calls the poller whenever it asks to be called, and `after` behind each call, until `stop`.
+template <typename After>
+void Poll(const std::stop_token& stop, Poller& poller, const Clock& clock, After after) {
   std::mutex mutex;
   std::condition_variable_any wake;
   while (!stop.stop_requested()) {
     const SteadyTime next = poller.Step(stop);
+    after();
     std::unique_lock lock(mutex);
     // In slices: waiting does not count the time that the machine sleeps, Clock::Steady does.
     constexpr Duration kSlice = std::chrono::seconds(1);
@@ -58,11 +63,19 @@ int Run(const Options& options) {
   signal(SIGPIPE, SIG_IGN);
 
   const RealClock clock;
+  const Machine machine = Machine::Read();
+  PollOptions poll = options.poll;
+  poll.jitter_seed = machine.Seed();
+  if (!machine.product_name.empty()) poll.on_ecs = machine.product_name == kEcsProductName;
+  std::optional<StateFile> state_file;
+  if (!options.state_file.empty()) state_file.emplace(options.state_file, machine.boot_id);
+  std::optional<NoticeFile> notice_file;
+  if (!options.spot_notice_file.empty()) notice_file.emplace(options.spot_notice_file);
   SnapshotStore store;
   CurlTransport transport(options.metadata_url,
                           "aliyun_ecs_exporter/" + std::string(build.version));
   MetadataClient client(transport, clock, options.client);
-  Poller poller(options.poll, client, clock, store);
+  Poller poller(poll, client, clock, store, state_file ? &*state_file : nullptr);
   const Site site(store, clock, build, options.telemetry_path);
 
   const auto server =
@@ -77,10 +90,17 @@ int Run(const Options& options) {
         {{"address", address.ToString()}, {"path", options.telemetry_path}});
   }
 
-  const std::jthread polling([&](const std::stop_token& stop) { Poll(stop, poller, clock); });
+  std::jthread polling([&](const std::stop_token& stop) {
+    Poll(stop, poller, clock, [&] {
+      if (notice_file) notice_file->Follow(*store.Current(), Now(clock));
+    });
+  });
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   Log(LogLevel::kInfo, "stopping", {{"signal", sigabbrev_np(signal_number)}});
+  polling.request_stop();
+  polling.join();
+  poller.Finish();
   return 0;
 }
 
@@ -98,7 +118,6 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRun:
       break;
   }
-  invocation.options.poll.jitter_seed = std::random_device()();
   return Run(invocation.options);
 }
 

@@ -181,6 +181,52 @@ std::optional<std::string> TakeExclude(Options& options, const std::string& text
   return std::nullopt;
 }
 
+// 0 turns it off.
+std::optional<std::string> TakePostureInterval(Options& options, const std::string& text) {
+  if (text == "0") {
+    options.poll.posture_interval = Duration::zero();
+    return std::nullopt;
+  }
+  return TakeDuration(text, seconds(1), hours(24), "0, or a duration from 1s to 24h",
+                      options.poll.posture_interval);
+}
+
+// Keys behind commas; also repeated.
+std::optional<std::string> TakeInstanceTags(Options& options, const std::string& text) {
+  constexpr std::size_t kMostTags = 20;  // an instance has no more
+  auto& tags = options.poll.instance_tags;
+  for (const auto piece : Split(text, ',')) {
+    const std::string key(Trim(piece));
+    if (!IsIndex(key)) {
+      return "a list of tag keys like team,env; the service can tell only keys of letters, digits "
+             "and "
+             "@:_-.=+";
+    }
+    const bool again = std::any_of(tags.begin(), tags.end(), [&](const std::string& other) {
+      return TagLabel(other) == TagLabel(key);
+    });
+    if (again)
+      return "a list of tag keys that make different labels: " + TagLabel(key) + " is twice";
+    if (tags.size() == kMostTags) return "a list of at most 20 tag keys";
+    tags.push_back(key);
+  }
+  return std::nullopt;
+}
+
+// The file need not be there yet, but somebody must be able to put it there.
+template <std::string Options::*kMember>
+std::optional<std::string> TakeOutputFile(Options& options, const std::string& text) {
+  const std::filesystem::path path(text);
+  std::error_code ignored;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  if (!path.has_filename() || !std::filesystem::is_directory(folder, ignored) ||
+      std::filesystem::is_directory(path, ignored)) {
+    return "a file in a folder that exists";
+  }
+  options.*kMember = text;
+  return std::nullopt;
+}
+
 std::optional<std::string> TakeLogLevel(Options& options, const std::string& text) {
   const auto level = ParseLogLevel(text);
   if (!level) return "debug, info, warn or error";
@@ -220,10 +266,20 @@ constexpr Setting kSettings[] = {
      &TakeInterval<&PollOptions::listing_interval>},
     {"poll.identity-interval", false, "1h", "DURATION", "between reads of everything else",
      &TakeInterval<&PollOptions::identity_interval>},
+    {"poll.posture-interval", false, "1h", "DURATION",
+     "between requests without a token that tell whether normal mode is open; 0: none",
+     &TakePostureInterval},
     {"poll.budget", false, "2", "NUMBER", "most requests per second in the long run",
      &TakeNumber<&PollOptions::budget, 1, 50>},
     {"poll.burst", false, "100", "NUMBER", "most requests at once",
      &TakeNumber<&PollOptions::burst, 10, 1000>},
+    {"metrics.instance-tags", true, "", "KEY,...", "instance tags that become labels",
+     &TakeInstanceTags},
+    {"state.file", false, "", "FILE",
+     "what a restart must not forget: spent budget, notice, identity",
+     &TakeOutputFile<&Options::state_file>},
+    {"spot.notice-file", false, "", "FILE", "there exactly while a spot notice stands (JSON)",
+     &TakeOutputFile<&Options::spot_notice_file>},
     {"log.level", false, "info", "LEVEL", "debug, info, warn or error", &TakeLogLevel},
     {"log.format", false, "logfmt", "FORMAT", "logfmt or json", &TakeLogFormat},
 };

@@ -15,7 +15,9 @@ namespace aliyun_ecs {
 struct Options {
   std::vector<ListenAddress> listen_addresses;
   std::string telemetry_path;
-  std::string metadata_url;  // without a final slash
+  std::string metadata_url;      // without a final slash
+  std::string state_file;        // empty: none
+  std::string spot_notice_file;  // empty: none
   ClientOptions client;
   PollOptions poll;
   LogLevel log_level = LogLevel::kInfo;

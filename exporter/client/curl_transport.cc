@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <charconv>
+#include <ctime>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -49,13 +50,20 @@ struct Answer {
   std::size_t max_body_bytes;
   bool too_large = false;
   bool head_complete = false;  // its empty last line came
+  std::size_t head_bytes = 0;
 };
+
+// libcurl limits a line of a head, but keeps as many lines as come.
+constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
 std::size_t ReceiveHeader(char* data, std::size_t size, std::size_t count, void* user) {
   const std::string_view line(data, size * count);
-  bool& complete = static_cast<Answer*>(user)->head_complete;
-  if (line.starts_with("HTTP/")) complete = false;  // another head, behind one of status 1xx
-  if (line == "\r\n" || line == "\n") complete = true;
+  auto& answer = *static_cast<Answer*>(user);
+  answer.head_bytes += line.size();
+  if (answer.head_bytes > kMaxHeadBytes) return 0;
+  // Another head, behind one of status 1xx.
+  if (line.starts_with("HTTP/")) answer.head_complete = false;
+  if (line == "\r\n" || line == "\n") answer.head_complete = true;
   return line.size();
 }
 
@@ -113,6 +121,15 @@ std::optional<Duration> RetryAfter(CURL* easy) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return seconds(value);
+}
+
+std::optional<SystemTime> Date(CURL* easy) {
+  const char* const header = Header(easy, "Date");
+  const std::time_t time = header == nullptr ? -1 : curl_getdate(header, nullptr);
+  // What libcurl takes for a date may lie before the first or behind the last that we can hold.
+  constexpr std::time_t kMost = 7'258'118'400;  // 2200-01-01
+  if (time <= 0 || time >= kMost) return std::nullopt;
+  return SystemTime(seconds(time));
 }
 
 }  // namespace
@@ -203,6 +220,8 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
   response.retry_after = RetryAfter(easy);
+  response.date = Date(easy);
+  response.through_proxy = Header(easy, "Via") != nullptr;
   if (answer.too_large || *code == CURLE_FILESIZE_EXCEEDED) {
     // Of any other status the status alone counts, however long its page is.
     if (response.status != 200) return response;

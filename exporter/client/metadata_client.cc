@@ -96,18 +96,25 @@ Exchange MetadataClient::RenewToken(std::stop_token stop) {
   return exchange;
 }
 
-Exchange MetadataClient::Read(std::string_view path, std::stop_token stop) {
+Exchange MetadataClient::Read(std::string_view path, std::stop_token stop, std::size_t most) {
   HttpRequest request;
   request.path = std::string(kItemPrefix) + std::string(path);
   if (options_.mode == MetadataMode::kHardened) {
     request.headers = {{kTokenHeader, session_.token().Reveal()}};
   }
-  request.max_body_bytes = kMaxItemBytes;
+  request.max_body_bytes = most;
   Exchange exchange = Perform(request, std::move(stop));
   if (!exchange.answer && exchange.answer.error().code == ErrorCode::kUnauthorized) {
     session_.Drop();
   }
   return exchange;
+}
+
+Exchange MetadataClient::ReadWithoutToken(std::string_view path, std::stop_token stop) {
+  HttpRequest request;
+  request.path = std::string(kItemPrefix) + std::string(path);
+  request.max_body_bytes = kMaxItemBytes;
+  return Perform(request, std::move(stop));
 }
 
 Exchange MetadataClient::Perform(const HttpRequest& timed, std::stop_token stop) {
@@ -123,6 +130,8 @@ Exchange MetadataClient::Perform(const HttpRequest& timed, std::stop_token stop)
   }
   exchange.status = response->status;
   exchange.retry_after = response->retry_after;
+  exchange.date = response->date;
+  exchange.through_proxy = response->through_proxy;
   if (response->status == 200) {
     exchange.answer = std::optional<Secret>(std::move(response->body));
   } else if (response->status == 404) {

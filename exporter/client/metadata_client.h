@@ -19,6 +19,7 @@ struct ClientOptions {
 };
 
 inline constexpr std::size_t kMaxItemBytes = 64 * 1024;
+inline constexpr std::size_t kMaxDocumentBytes = 1024 * 1024;  // of a listing or a JSON document
 
 // One request to the metadata service and what came of it.
 struct Exchange {
@@ -30,6 +31,8 @@ struct Exchange {
   Result<std::optional<Secret>> answer;
   std::optional<int> status;            // nullopt: no HTTP answer came
   std::optional<Duration> retry_after;  // where the service sent one
+  std::optional<SystemTime> date;       // of the service's clock, where it sent one
+  bool through_proxy = false;           // the answer says that it came through one
   Instant sent_at;
   Duration duration{};
 };
@@ -53,9 +56,17 @@ class MetadataClient {
   // exchange's answer holds no body then. A 404 is kRefused: it says that the path is not there.
   [[nodiscard]] Exchange RenewToken(std::stop_token stop);
 
-  // Reads "/latest/meta-data/" + `path`. A 401 drops the token, so that NeedsToken() turns true.
-  // REQUIRES: !NeedsToken().
-  [[nodiscard]] Exchange Read(std::string_view path, std::stop_token stop);
+  // Reads "/latest/meta-data/" + `path`, at most `most` bytes of it. A 401 drops the token, so that
+  // NeedsToken() turns true. REQUIRES: !NeedsToken().
+  [[nodiscard]] Exchange Read(std::string_view path, std::stop_token stop,
+                              std::size_t most = kMaxItemBytes);
+
+  // The same without a session token, whatever the mode. It tells whether the service allows that;
+  // what it reads is not to be shown.
+  [[nodiscard]] Exchange ReadWithoutToken(std::string_view path, std::stop_token stop);
+
+  // Forgets the session token: it was given to another instance.
+  void DropToken() { session_.Drop(); }
 
   [[nodiscard]] const Session& session() const { return session_; }
   [[nodiscard]] MetadataMode mode() const { return options_.mode; }

@@ -32,12 +32,14 @@ struct HttpResponse {
   int status = 0;
   Secret body;
   std::optional<Duration> retry_after;  // where the service sent one in seconds
+  std::optional<SystemTime> date;       // of the Date header, where there is one
+  bool through_proxy = false;           // a Via header tells of one
 };
 
 // The first of the program's two seams (the second is base/clock.h): one HTTP exchange with the
 // metadata service. An answer of any status is a success here; errors are kTimeout, kUnreachable,
-// kMalformed (no HTTP, cut short, or a 200 larger than allowed) and kCancelled. A larger body of
-// another status is left out.
+// kMalformed (no HTTP, cut short, a head that does not end, or a 200 larger than allowed) and
+// kCancelled. A larger body of another status is left out.
 //
 // Implementations go straight to the service: no proxy (it would get the session token, and add
 // X-Forwarded-For, which the service refuses), no redirect, plain HTTP only.

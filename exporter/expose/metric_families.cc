@@ -112,6 +112,21 @@ void FillInterfaceAddresses(const Page& page, MetricFamily& family) {
   }
 }
 
+// Tags that are wanted but not there are empty, so that the series does not change when one comes.
+void FillInstanceTags(const Page& page, MetricFamily& family) {
+  if (page.snapshot.Excludes(kInstanceTag)) return;
+  const auto present = IndicesOf(page.snapshot, Directory::kTags);
+  if (present.empty()) return;
+  Labels labels;
+  for (const std::string& key : page.snapshot.instance_tags) {
+    const Reading* const reading = page.snapshot.Find(kInstanceTag, key);
+    if (reading != nullptr && !IsSettled(Row(kInstanceTag), *reading)) return;
+    const auto* const text = reading == nullptr ? nullptr : reading->Get<std::string>();
+    labels.push_back({TagLabel(key), text == nullptr ? std::string() : *text});
+  }
+  AddSample(family, std::move(labels), 1);
+}
+
 void FillPublicKeys(const Page& page, MetricFamily& family) {
   constexpr ItemId kKey = ItemAt("public-keys/[keypair-id]/openssh-key");
   for (const auto& pair : IndicesOf(page.snapshot, Directory::kKeyPairs)) {
@@ -212,6 +227,16 @@ void FillUp(const Page& page, MetricFamily& family) {
   AddSample(family, {}, page.snapshot.up.value_or(false) ? 1 : 0);
 }
 
+void FillNormalModeOpen(const Page& page, MetricFamily& family) {
+  if (const auto open = NormalModeOpen(page.snapshot, page.now)) {
+    AddSample(family, {}, *open ? 1 : 0);
+  }
+}
+
+void FillClockSkew(const Page& page, MetricFamily& family) {
+  if (const auto& skew = page.snapshot.clock_skew) AddSample(family, {}, ToSeconds(*skew));
+}
+
 void FillItems(const Page& page, MetricFamily& family) {
   std::array<int, kReadingStates.size()> counts{};
   for (std::size_t i = 0; i < kItems.size(); ++i) {
@@ -234,8 +259,9 @@ void FillLastSuccess(const Page& page, MetricFamily& family) {
 
 void FillRefreshInterval(const Page& page, MetricFamily& family) {
   for (const RefreshClass refresh : kRefreshClasses) {
-    AddSample(family, {{"refresh", std::string(Name(refresh))}},
-              ToSeconds(page.snapshot.RefreshInterval(refresh)));
+    const Duration interval = page.snapshot.RefreshInterval(refresh);
+    if (interval == Duration::zero()) continue;
+    AddSample(family, {{"refresh", std::string(Name(refresh))}}, ToSeconds(interval));
   }
 }
 
@@ -297,6 +323,7 @@ struct CodeFill {
   void (*fill)(const Page&, MetricFamily&);
 };
 constexpr CodeFill kCodeFills[] = {
+    {"aliyun_ecs_instance_tags_info", &FillInstanceTags},
     {"aliyun_ecs_network_interface_address_info", &FillInterfaceAddresses},
     {"aliyun_ecs_public_key_info", &FillPublicKeys},
     {"aliyun_ecs_spot_termination_state", &FillSpotState},
@@ -312,9 +339,11 @@ constexpr CodeFill kCodeFills[] = {
     {"aliyun_ecs_ram_credential_expires_in_seconds", &FillCredentialCountdown},
     {"aliyun_ecs_ram_credential_rotations_total", &FillCredentialRotations},
     {"aliyun_ecs_metadata_up", &FillUp},
+    {"aliyun_ecs_metadata_normal_mode_open", &FillNormalModeOpen},
     {"aliyun_ecs_metadata_items", &FillItems},
     {"aliyun_ecs_metadata_last_success_timestamp_seconds", &FillLastSuccess},
     {"aliyun_ecs_metadata_refresh_interval_seconds", &FillRefreshInterval},
+    {"aliyun_ecs_metadata_clock_skew_seconds", &FillClockSkew},
     {"aliyun_ecs_metadata_requests_total", &FillRequests},
     {"aliyun_ecs_metadata_request_duration_seconds", &FillDurations},
     {"aliyun_ecs_metadata_throttled_total", &FillThrottled},

@@ -48,8 +48,9 @@ constexpr std::string_view kNotes = R"(
 |---|---|---|
 | spot | 5 s; 2 s while a notice stands | `--poll.spot-interval`, `--poll.notice-interval` |
 | credentials | 1 h; 60 s from 35 minutes before the end until the new one is seen, and while `Code` is not Success | `--poll.credentials-interval` |
-| listing | 5 min: which interfaces, disks, key pairs and roles there are | `--poll.listing-interval` |
+| listing | 5 min: which interfaces, disks, key pairs, roles and tags there are | `--poll.listing-interval` |
 | identity | 1 h, spread over the hour | `--poll.identity-interval` |
+| posture | 1 h: one request without a session token, hardened mode only | `--poll.posture-interval` |
 
 ## Good to know
 
@@ -60,8 +61,21 @@ constexpr std::string_view kNotes = R"(
   `aliyun_ecs_metadata_refresh_interval_seconds` how old it may normally be.
 - **`aliyun_ecs_spot_termination_state`** is `none` only while the newest successful reading said so,
   is younger than three intervals, and was not followed by nonsense. Once a notice was read it stays
-  `scheduled` through any trouble, until the service says otherwise or ten minutes past its time.
-  Everything else is `unknown`.
+  `scheduled` through any trouble, restarts (`--state.file`) and steps of the clock included, until
+  the service says otherwise or ten minutes past its time. Everything else is `unknown`.
+- **A counter of notices counts a notice once**, however often the service is lost meanwhile.
+- **A role's series go with the role.** A listing of disks, key pairs, roles or tags that was not
+  empty and comes empty or as 404 is asked for once more before its entries are given up; an empty
+  listing of interfaces is never believed, because every instance has one.
+- **`aliyun_ecs_metadata_normal_mode_open`** comes from one request without a token to `region-id`.
+  In hardened-only mode it is answered 403, so `aliyun_ecs_metadata_requests_total{code="403"}` grows
+  by one an hour there; `--poll.posture-interval=0` leaves it out.
+- **Instance tags** become labels only where `--metrics.instance-tags=team,env` names them, as
+  `tag_team` and `tag_env`: the keys are yours, not ours. They are 404 until the instance allows them
+  (`InstanceMetadataTags`), which is normal. A wanted tag that is not set has an empty label; while
+  none of them is set there is no series. Join them as any info family, to route alerts by team.
+- **`aliyun_ecs_metadata_clock_skew_seconds`** is positive when the local clock is ahead. Countdowns
+  are computed by the local clock.
 - **Join identity instead of copying it**:
   `X * on (job, instance) group_left (instance_id, zone_id) aliyun_ecs_instance_info`.
 - Bandwidth limits are given by the vendor in Kbit/s; one Kbit is taken as 1000 bit. They are limits

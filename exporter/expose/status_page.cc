@@ -106,12 +106,16 @@ void AddCredentials(Table& table, const Snapshot& snapshot, Instant now) {
 }
 
 void AddService(Table& table, const Snapshot& snapshot, Instant now) {
-  const bool up = snapshot.up.value_or(false);
-  table.Row("Metadata service",
-            up                        ? "answers"
-            : snapshot.up.has_value() ? "does not answer as it should"
-                                      : "not asked yet",
-            !up);
+  const AccessAdvice& access = AdviceOn(snapshot.access);
+  table.Row("Metadata service", access.meaning, !IsGood(snapshot.access));
+  if (!access.advice.empty()) table.Row("What to do", access.advice);
+  if (const auto open = NormalModeOpen(snapshot, now)) {
+    table.Row("Normal mode", *open ? "open: requests without a token are answered" : "closed");
+  }
+  if (snapshot.clock_skew) {
+    table.Row("Local clock",
+              fmt::format("{:+.1f} s against the service's", ToSeconds(*snapshot.clock_skew)));
+  }
   table.Row("Mode", snapshot.hardened ? "hardened (session token)" : "normal (no token)");
   if (snapshot.paused_until > now.steady) {
     table.Row("Throttled", "pausing for " + HumanDuration(snapshot.paused_until - now.steady),

@@ -90,6 +90,16 @@ std::string PathOf(ItemId id, std::string_view index) {
   return path;
 }
 
+std::string TagLabel(std::string_view key) {
+  std::string label = "tag_";
+  for (const char c : key) {
+    const bool allowed =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    label += allowed ? c : '_';
+  }
+  return label;
+}
+
 std::vector<ItemId> ItemsOf(const Family& family) {
   std::vector<ItemId> items;
   for (std::size_t i = 0; i < kItems.size(); ++i) {
@@ -105,7 +115,7 @@ std::string_view Name(Shape shape) {
 }
 
 std::string_view Name(RefreshClass refresh) {
-  constexpr std::string_view kNames[] = {"spot", "credentials", "listing", "identity"};
+  constexpr std::string_view kNames[] = {"spot", "credentials", "listing", "identity", "posture"};
   return kNames[static_cast<std::size_t>(refresh)];
 }
 

@@ -33,11 +33,13 @@ enum class Shape : std::uint8_t {
 enum class RefreshClass : std::uint8_t {
   kSpot,         // the reclaim notice: it lives five minutes
   kCredentials,  // a RAM role's credential document: hourly, and often when it is near its end
-  kListing,      // which interfaces, disks, key pairs and roles there are
+  kListing,      // which interfaces, disks, key pairs, roles and tags there are
   kIdentity,     // everything else: changes when an operator changes the instance
+  kPosture,      // whether normal mode is open: one request without a token; no item of the list
 };
 inline constexpr std::array kRefreshClasses{RefreshClass::kSpot, RefreshClass::kCredentials,
-                                            RefreshClass::kListing, RefreshClass::kIdentity};
+                                            RefreshClass::kListing, RefreshClass::kIdentity,
+                                            RefreshClass::kPosture};
 
 enum class Presence : std::uint8_t {
   kAlways,    // every instance has it; an empty answer is malformed
@@ -51,20 +53,29 @@ enum class Sensitivity : std::uint8_t {
 };
 
 // The directories whose entries stand for the placeholder in a path.
-enum class Directory : std::uint8_t { kInterfaces, kDisks, kKeyPairs, kRoles };
+enum class Directory : std::uint8_t { kInterfaces, kDisks, kKeyPairs, kRoles, kTags };
+
+// Whose words the entries of a directory are.
+enum class Naming : std::uint8_t {
+  kVendor,  // the vendor's: one that cannot stand in a path makes the listing malformed
+  kUsers,   // people's: those that cannot stand in a path are passed over, nobody can read them
+};
 
 struct DirectoryRow {
   std::string_view path;         // below meta-data/, with the final slash
   std::string_view placeholder;  // as the vendor writes it
   Presence presence;             // whether every instance has an entry in it
+  Naming naming;
 };
 
 // In the order of enum Directory.
-inline constexpr std::array<DirectoryRow, 4> kDirectories{{
-    {"network/interfaces/macs/", "[mac]", Presence::kAlways},
-    {"disks/", "[disk-id]", Presence::kOptional},  // absent on old instances
-    {"public-keys/", "[keypair-id]", Presence::kOptional},
-    {"ram/security-credentials/", "[role-name]", Presence::kOptional},
+inline constexpr std::array<DirectoryRow, 5> kDirectories{{
+    {"network/interfaces/macs/", "[mac]", Presence::kAlways, Naming::kVendor},
+    {"disks/", "[disk-id]", Presence::kOptional, Naming::kVendor},  // absent on old instances
+    {"public-keys/", "[keypair-id]", Presence::kOptional, Naming::kVendor},
+    {"ram/security-credentials/", "[role-name]", Presence::kOptional, Naming::kVendor},
+    // 404 until the instance allows it (InstanceMetadataTags).
+    {"tags/instance/", "[key]", Presence::kOptional, Naming::kUsers},
 }};
 
 struct Item {
@@ -92,6 +103,7 @@ inline constexpr auto kItems = [] {
   constexpr std::string_view kMarketplace = "aliyun_ecs_image_marketplace_info";
   constexpr std::string_view kWindows = "aliyun_ecs_windows_service_info";
   constexpr std::string_view kVirtualization = "aliyun_ecs_virtualization_info";
+  constexpr std::string_view kTags = "aliyun_ecs_instance_tags_info";
   // A table is read by its columns.
   // clang-format off
   return std::to_array<Item>({
@@ -141,6 +153,7 @@ inline constexpr auto kItems = [] {
     {"instance/spot/termination-time", "aliyun_ecs_spot_termination_timestamp_seconds", "", "when a spot instance will be stopped and released", "", kTime, kSpot, kOptional, kPublic},
     {"instance/virtualization-solution", kVirtualization, "solution", "virtualization solution", "ECS Virt", kText, kIdentity, kAlways, kPublic},
     {"instance/virtualization-solution-version", kVirtualization, "version", "internal build of the virtualization solution", "2.0", kText, kIdentity, kAlways, kPublic},
+    {"tags/instance/[key]", kTags, "", "tags of the instance that --metrics.instance-tags names", "simulated", kText, kIdentity, kOptional, kPublic},
   });
   // clang-format on
 }();
@@ -160,6 +173,7 @@ constexpr ItemId ItemAt(std::string_view path) {
 
 inline constexpr ItemId kSpotTerminationTime = ItemAt("instance/spot/termination-time");
 inline constexpr ItemId kRoleCredentials = ItemAt("ram/security-credentials/[role-name]");
+inline constexpr ItemId kInstanceTag = ItemAt("tags/instance/[key]");
 
 constexpr const DirectoryRow& Row(Directory directory) {
   return kDirectories[static_cast<std::size_t>(directory)];
@@ -207,6 +221,7 @@ inline constexpr auto kFamilies = [] {
   return std::to_array<Family>({
     {"aliyun_ecs_instance_info", kInfo, kLabels, "", "Identity of the instance; value 1. From instance-id, hostname, serial-number, image-id, region-id, zone-id, owner-account-id, instance/instance-name and instance/instance-type."},
     {"aliyun_ecs_instance_network_info", kInfo, kLabels, "", "Network of the instance and addresses of its primary interface; value 1. From mac, network-type, private-ipv4, public-ipv4, eipv4, vpc-id, vpc-cidr-block, vswitch-id and vswitch-cidr-block."},
+    {"aliyun_ecs_instance_tags_info", kInfo, kCode, "tag_KEY", "Tags of the instance, those that --metrics.instance-tags names; value 1. From tags/instance/[key]."},
     {"aliyun_ecs_network_interface_info", kInfo, kLabels, "mac", "An attached elastic network interface; value 1. From network/interfaces/macs/[mac]/."},
     {"aliyun_ecs_network_interface_address_info", kInfo, kCode, "mac,kind", "An address or prefix of an interface; value 1. From private-ipv4s, ipv4-prefixes and ipv6-prefixes of network/interfaces/macs/[mac]/."},
     {"aliyun_ecs_disk_info", kInfo, kLabels, "", "An attached disk; value 1. From disks/[disk-id]/."},
@@ -232,9 +247,11 @@ inline constexpr auto kFamilies = [] {
     {"aliyun_ecs_ram_credential_expires_in_seconds", kGauge, kCode, "role", "Time left until the credential ends, computed at each scrape; negative once past. From ram/security-credentials/[role-name]."},
     {"aliyun_ecs_ram_credential_rotations_total", kCounter, kCode, "role", "New credentials seen after the first. From ram/security-credentials/[role-name]."},
     {"aliyun_ecs_metadata_up", kGauge, kCode, "", "1 when the newest exchange was an answer of the metadata service (200, 404, 429 or 503), 0 when it was not: time-out, unreachable, malformed, any other status, or a refused session token."},
+    {"aliyun_ecs_metadata_normal_mode_open", kGauge, kCode, "", "1 when a request without a session token is answered, 0 when it is refused; no sample while unknown. From region-id."},
     {"aliyun_ecs_metadata_items", kGauge, kCode, "state", "Items of the catalog by state of their newest reading; items that are excluded do not count."},
     {"aliyun_ecs_metadata_last_success_timestamp_seconds", kGauge, kCode, "refresh", "When the oldest reading shown of a refresh class was taken; 0 before the first."},
     {"aliyun_ecs_metadata_refresh_interval_seconds", kGauge, kCode, "refresh", "How often a refresh class is read when all is well."},
+    {"aliyun_ecs_metadata_clock_skew_seconds", kGauge, kCode, "", "How far the local clock is ahead of the metadata service's; no sample where the service sends no Date header."},
     {"aliyun_ecs_metadata_requests_total", kCounter, kCode, "code", "Requests to the metadata service by HTTP status, or by what went wrong."},
     {"aliyun_ecs_metadata_request_duration_seconds", kHistogram, kCode, "", "Duration of requests to the metadata service."},
     {"aliyun_ecs_metadata_throttled_total", kCounter, kCode, "", "Requests that the metadata service answered with 429 or 503."},
@@ -258,12 +275,18 @@ constexpr const Family& FamilyAt(std::string_view name) {
 // The items that end in a family, in the order of the table.
 [[nodiscard]] std::vector<ItemId> ItemsOf(const Family& family);
 
-// Requests of the first fill: session token, scalars, listings, and what hangs on their entries.
+// "tag_cost_center" for the tag "cost-center": the label of an instance tag. What a label name
+// cannot have becomes an underscore.
+[[nodiscard]] std::string TagLabel(std::string_view key);
+
+// Requests of the first fill: session token, posture, scalars, listings, and what hangs on their
+// entries. Tags are listed only where somebody wants them.
 constexpr std::size_t FirstFillCost(std::size_t interfaces, std::size_t disks,
-                                    std::size_t key_pairs, std::size_t roles) {
-  std::size_t cost = 1 + kDirectories.size();
+                                    std::size_t key_pairs, std::size_t roles,
+                                    std::size_t tags = 0) {
+  std::size_t cost = 2 + kDirectories.size() - (tags == 0 ? 1 : 0);
   for (const Item& item : kItems) {
-    const std::size_t entries[] = {interfaces, disks, key_pairs, roles};
+    const std::size_t entries[] = {interfaces, disks, key_pairs, roles, tags};
     const auto directory = DirectoryOf(item);
     cost += directory ? entries[static_cast<std::size_t>(*directory)] : 1;
   }

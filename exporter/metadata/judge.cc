@@ -23,17 +23,29 @@ std::string_view Name(SpotState state) {
 }
 
 SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
+  const SpotHistory& spot = snapshot.spot;
+  if (Stands(spot, now.steady)) return {SpotState::kScheduled, spot.termination, spot.first_seen};
   const Reading* const reading = snapshot.Find(kSpotTerminationTime);
-  if (reading == nullptr || !reading->answer) return {};
-  if (const auto* const termination = reading->Get<SystemTime>()) {
-    if (IsOver(*termination, now.system)) return {};
-    return {SpotState::kScheduled, *termination, snapshot.spot.first_seen};
-  }
+  if (reading == nullptr || !reading->answer || reading->value() != nullptr) return {};
   const Duration age = now.steady - reading->answer->at.steady;
   const bool young = age < kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kSpot);
   const bool malformed = reading->failure && reading->failure->code == ErrorCode::kMalformed;
   const bool none = young && !malformed && IsProven(snapshot);
   return {none ? SpotState::kNone : SpotState::kUnknown, {}, {}};
+}
+
+std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now) {
+  if (!snapshot.hardened) {
+    // Every reading tells.
+    if (snapshot.access == AccessState::kGood && IsProven(snapshot)) return true;
+    return snapshot.access == AccessState::kHardenedOnly ? std::optional(false) : std::nullopt;
+  }
+  if (!snapshot.posture) return std::nullopt;
+  const Duration age = now.steady - snapshot.posture->at.steady;
+  if (age >= kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kPosture)) {
+    return std::nullopt;
+  }
+  return snapshot.posture->normal_mode_open;
 }
 
 std::optional<ReadingState> JudgeRow(const Snapshot& snapshot, ItemId item) {
@@ -65,7 +77,10 @@ std::optional<SystemTime> OldestAnswer(const Snapshot& snapshot, RefreshClass re
     if (!reading.answer) return;
     oldest = std::min(oldest.value_or(reading.answer->at.system), reading.answer->at.system);
   };
-  if (refresh == RefreshClass::kListing) {
+  if (refresh == RefreshClass::kPosture) {
+    something_to_read = snapshot.RefreshInterval(refresh) > Duration::zero();
+    if (snapshot.posture) oldest = snapshot.posture->at.system;
+  } else if (refresh == RefreshClass::kListing) {
     for (const auto& listing : snapshot.listings) {
       if (listing) consider(*listing);
     }

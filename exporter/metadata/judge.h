@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "metadata/notice.h"
 #include "metadata/snapshot.h"
 
 // What a snapshot means. Pure functions; the page, the plugin and the notifier all ask here, so
@@ -23,20 +24,18 @@ struct SpotVerdict {
   std::optional<SystemTime> first_seen;   // set exactly when scheduled
 };
 
-// A notice is over ten minutes past its time: by then the instance is gone, or was spared.
-inline constexpr auto kNoticeOutlivesItsTime = std::chrono::minutes(10);
-[[nodiscard]] inline bool IsOver(SystemTime termination, SystemTime now) {
-  return now >= termination + kNoticeOutlivesItsTime;
-}
-
 // Whether the instance will be taken away.
-//  scheduled  the last good answer gave a time that is not over: losing the service must not end
-//             an alarm
+//  scheduled  the last good answer gave a time that is not ten minutes past: losing the service
+//             must not end an alarm
 //  none       the last good answer said that there is no notice, it is younger than three spot
 //             intervals, nothing malformed has come since, and whoever answers has shown to be a
 //             metadata service: by a session token or by any value at all
 //  unknown    otherwise
 [[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
+
+// Whether a request without a session token is answered; nullopt while that is not known, or when
+// it was last seen three intervals ago.
+[[nodiscard]] std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now);
 
 // One state for a row of the catalog from the readings of all its instances: failing if one is,
 // else unread if one is, else present if one is, else absent. nullopt for an excluded row.

@@ -9,10 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/token_bucket.h"
+#include "metadata/access.h"
 #include "metadata/catalog.h"
 #include "metadata/value.h"
 
@@ -71,14 +73,22 @@ struct RoleHistory {
   std::uint64_t rotations = 0;           // good documents with another expiration than before
 };
 
-// The notice that stands, and what was counted. A notice is a termination time; hearing nothing
-// of it (401, throttling, time-out) neither ends nor repeats it.
+// The notice that stands, and what was counted; metadata/notice.h writes it. A notice is a
+// termination time; hearing nothing of it (401, throttling, time-out) neither ends nor repeats it.
 struct SpotHistory {
   std::optional<SystemTime> termination;  // of the notice that stands
   std::optional<SystemTime> first_seen;   // set together with `termination`
+  SteadyTime ends_at;  // its time, told when it was read: a step of the wall clock moves it not
+  bool was_absent = false;  // the newest answer said that there is none
   std::uint64_t notices = 0;
   std::uint64_t moved = 0;
   std::uint64_t withdrawn = 0;
+};
+
+// What a request without a session token was answered.
+struct Posture {
+  bool normal_mode_open = false;
+  Instant at;
 };
 
 // How a request to the metadata service ended; the children of
@@ -132,11 +142,18 @@ struct Snapshot {
   SpotHistory spot;
   std::map<std::string, RoleHistory> roles;  // by name, of those attached
 
+  // The keys of the instance tags that are wanted as labels (--metrics.instance-tags), in that
+  // order.
+  std::vector<std::string> instance_tags;
+
   bool hardened = true;
   std::optional<SystemTime> token_expiration;  // of the session token in use
   std::optional<bool> up;  // the newest exchange was an answer; nullopt: none yet
-  bool ready = false;      // scalars, spot and role are known, or were once
-  std::array<Duration, kRefreshClasses.size()> refresh_intervals{};  // by RefreshClass
+  AccessState access = AccessState::kUnknown;
+  std::optional<Posture> posture;      // in hardened mode, where it was asked for and told
+  std::optional<Duration> clock_skew;  // of the local wall clock; positive: it is ahead
+  bool ready = false;                  // scalars, spot and role are known, or were once
+  std::array<Duration, kRefreshClasses.size()> refresh_intervals{};  // by RefreshClass; 0: off
   SteadyTime paused_until;                 // throttling; past when not paused
   TokenBucket budget{1, 1, SteadyTime()};  // as it is after the newest request
   PollStatistics statistics;
@@ -147,6 +164,10 @@ struct Snapshot {
   [[nodiscard]] const Reading* Find(ItemId item, std::string_view index = {}) const;
   [[nodiscard]] const std::optional<Reading>& Listing(Directory directory) const {
     return listings[static_cast<std::size_t>(directory)];
+  }
+  // What the metadata service's wall clock shows when ours shows `time`, as far as is known.
+  [[nodiscard]] SystemTime ServiceTime(SystemTime time) const {
+    return time - clock_skew.value_or(Duration::zero());
   }
   [[nodiscard]] Duration RefreshInterval(RefreshClass refresh) const {
     return refresh_intervals[static_cast<std::size_t>(refresh)];

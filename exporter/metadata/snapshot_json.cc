@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "metadata/judge.h"
+#include "metadata/value_json.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -15,25 +16,10 @@ Json TimeOrNull(const std::optional<SystemTime>& time) {
   return time ? Json(FormatUtc(*time)) : Json();
 }
 
-struct ValueToJson {
-  Json operator()(const std::string& text) const { return text; }
-  Json operator()(const std::vector<std::string>& words) const { return words; }
-  Json operator()(std::int64_t number) const { return number; }
-  Json operator()(SystemTime time) const { return FormatUtc(time); }
-  Json operator()(const PublicKey& key) const {
-    return {{"type", key.type}, {"fingerprint", key.fingerprint}};
-  }
-  Json operator()(const Credentials& credentials) const {
-    return {{"success", credentials.success},
-            {"expiration", TimeOrNull(credentials.expiration)},
-            {"last_updated", TimeOrNull(credentials.last_updated)}};
-  }
-};
-
 Json ReadingToJson(const Reading& reading, Instant now) {
   Json json{{"state", Name(reading.State())}};
   if (reading.answer) json["age_seconds"] = ToSeconds(now.steady - reading.answer->at.steady);
-  if (const Value* const value = reading.value()) json["value"] = std::visit(ValueToJson(), *value);
+  if (const Value* const value = reading.value()) json["value"] = ToJson(*value);
   if (reading.failure) json["failure"] = reading.failure->message;
   return json;
 }
@@ -55,20 +41,32 @@ Json RolesToJson(const Snapshot& snapshot) {
   return {{"attached", attached ? Json(*attached) : Json()}, {"rotations", rotations}};
 }
 
+Json AccessToJson(const Snapshot& snapshot, Instant now) {
+  const auto open = NormalModeOpen(snapshot, now);
+  return {{"state", Name(snapshot.access)},
+          {"meaning", AdviceOn(snapshot.access).meaning},
+          {"advice", AdviceOn(snapshot.access).advice},
+          {"normal_mode_open", open ? Json(*open) : Json()}};
+}
+
 }  // namespace
 
 std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
-  Json json{{"version", kVersion},
-            {"time", FormatUtc(now.system)},
-            {"ready", snapshot.ready},
-            {"mode", snapshot.hardened ? "hardened" : "normal"},
-            {"up", snapshot.up.value_or(false)},
-            {"spot", SpotToJson(snapshot, now)},
-            {"roles", RolesToJson(snapshot)},
-            {"refresh_intervals", Json::object()},
-            {"listings", Json::object()},
-            {"items", Json::object()}};
+  Json json{
+      {"version", kVersion},
+      {"time", FormatUtc(now.system)},
+      {"ready", snapshot.ready},
+      {"mode", snapshot.hardened ? "hardened" : "normal"},
+      {"up", snapshot.up.value_or(false)},
+      {"access", AccessToJson(snapshot, now)},
+      {"clock_skew_seconds", snapshot.clock_skew ? Json(ToSeconds(*snapshot.clock_skew)) : Json()},
+      {"spot", SpotToJson(snapshot, now)},
+      {"roles", RolesToJson(snapshot)},
+      {"refresh_intervals", Json::object()},
+      {"listings", Json::object()},
+      {"items", Json::object()}};
   for (const RefreshClass refresh : kRefreshClasses) {
+    if (snapshot.RefreshInterval(refresh) == Duration::zero()) continue;
     json["refresh_intervals"][std::string(Name(refresh))] =
         ToSeconds(snapshot.RefreshInterval(refresh));
   }

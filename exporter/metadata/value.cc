@@ -67,6 +67,19 @@ Result<std::vector<std::string>> ParseList(std::string_view body) {
   return words;
 }
 
+// What people call things, one a line; blanks and brackets are theirs to use.
+Result<std::vector<std::string>> ParseLines(std::string_view body) {
+  std::vector<std::string> names;
+  for (const auto line : Split(body, '\n')) {
+    const auto name = Trim(line);
+    if (name.empty()) continue;
+    if (name.front() == '<' || !IsPrintableUtf8(name)) return Malformed("a list of names");
+    names.emplace_back(name);
+  }
+  if (names.size() > kMaxListEntries) return Malformed("a list of reasonable length");
+  return names;
+}
+
 Result<std::int64_t> ParseKilobitsPerSecond(std::string_view body) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
@@ -267,15 +280,18 @@ Result<std::optional<Value>> ParseItem(const Item& item, Secret body) {
   return ParseShape(item.shape, bytes);
 }
 
-Result<std::vector<std::string>> ParseListing(Secret body) {
+Result<std::vector<std::string>> ParseListing(Secret body, Naming naming) {
   const std::string_view bytes = Trim(body.Reveal());
   if (bytes.empty()) return std::vector<std::string>{};
-  auto entries = ParseList(bytes);
+  auto entries = naming == Naming::kUsers ? ParseLines(bytes) : ParseList(bytes);
   if (!entries) return entries;
   for (std::string& entry : *entries) {
     if (entry.ends_with('/')) entry.pop_back();
-    if (!IsIndex(entry)) return Malformed("a listing: an entry cannot stand in a path");
+    if (!IsIndex(entry) && naming == Naming::kVendor) {
+      return Malformed("a listing: an entry cannot stand in a path");
+    }
   }
+  std::erase_if(*entries, [](const std::string& entry) { return !IsIndex(entry); });
   std::sort(entries->begin(), entries->end());
   entries->erase(std::unique(entries->begin(), entries->end()), entries->end());
   return entries;

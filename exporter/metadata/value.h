@@ -56,7 +56,9 @@ inline constexpr std::size_t kMaxIndexBytes = 128;   // of a directory's entry
 // The entries of a directory from the body of a 200, sorted, without their slashes, each once.
 // Understands every encoding of kList. An entry that could not stand in a path (anything but
 // letters, digits and @:_-.=,+) makes the listing kMalformed: it goes into the next request's path.
-[[nodiscard]] Result<std::vector<std::string>> ParseListing(Secret body);
+// Where the names are people's, such an entry is passed over.
+[[nodiscard]] Result<std::vector<std::string>> ParseListing(Secret body,
+                                                            Naming naming = Naming::kVendor);
 
 // True when `entry` may stand in a request path for a placeholder.
 [[nodiscard]] bool IsIndex(std::string_view entry);

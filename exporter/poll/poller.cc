@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "metadata/judge.h"
+#include "metadata/notice.h"
 #include "poll/backoff.h"
 
 namespace aliyun_ecs {
@@ -17,9 +18,14 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr Duration kFirstTokenRetry = seconds(5);
-constexpr Duration kLongestTokenRetry = seconds(30);
+constexpr Duration kLongestTokenRetry = seconds(25);
+
+// Where no token is given, one request without a token in this time tells why.
+constexpr Duration kAskWithoutTokenAgain = minutes(10);
 
 constexpr unsigned kThrottledUntilFailing = 3;
+// For all else, when one path is throttled whatever we do, and be it the most urgent.
+constexpr Duration kTurnOfOthers = seconds(5);
 
 // While nobody answers.
 constexpr Duration kFirstSilenceProbe = seconds(5);
@@ -30,6 +36,16 @@ constexpr Duration kSilenceProbeInterval = seconds(20);
 constexpr Duration kCredentialsNearEnd = minutes(35);
 constexpr Duration kCredentialsNearEndInterval = seconds(60);
 
+// A listing that has become empty is asked for once more before its entries go.
+constexpr Duration kConfirmEmptiness = seconds(5);
+
+// More than NTP corrects little by little.
+constexpr Duration kClockStep = seconds(10);
+
+constexpr ItemId kInstanceId = ItemAt("instance-id");
+constexpr std::string_view kTokenName = "(session token)";
+constexpr std::string_view kProbeName = "(without session token)";
+
 Schedule::Intervals IntervalsOf(const PollOptions& options) {
   Schedule::Intervals intervals{};
   const auto set = [&](RefreshClass refresh, Duration interval) {
@@ -39,6 +55,7 @@ Schedule::Intervals IntervalsOf(const PollOptions& options) {
   set(RefreshClass::kCredentials, options.credentials_interval);
   set(RefreshClass::kListing, options.listing_interval);
   set(RefreshClass::kIdentity, options.identity_interval);
+  set(RefreshClass::kPosture, options.posture_interval);
   return intervals;
 }
 
@@ -70,6 +87,12 @@ Error NoneOfWhatEveryInstanceHas() {
           "the metadata service says that there is none, but every instance has one"};
 }
 
+std::size_t MostBytesOf(const Target& target) {
+  const auto* const instance = std::get_if<ItemInstance>(&target);
+  const bool document = instance == nullptr || instance->item == kRoleCredentials;
+  return document ? kMaxDocumentBytes : kMaxItemBytes;
+}
+
 std::vector<std::string> EntriesOf(const Reading& listing) {
   const auto* const entries = listing.Get<std::vector<std::string>>();
   return entries == nullptr ? std::vector<std::string>{} : *entries;
@@ -78,44 +101,141 @@ std::vector<std::string> EntriesOf(const Reading& listing) {
 }  // namespace
 
 Poller::Poller(const PollOptions& options, MetadataClient& client, const Clock& clock,
-               SnapshotStore& store)
+               SnapshotStore& store, StateFile* state_file)
     : options_(options),
       client_(client),
       clock_(clock),
       store_(store),
+      state_file_(state_file),
+      jitter_(options.jitter_seed),
       budget_(options.budget, options.burst, options.jitter_seed, clock.Steady()),
-      schedule_(IntervalsOf(options)) {
-  snapshot_.excluded = options.exclude;
+      access_(client.mode(), options.on_ecs),
+      schedule_(IntervalsOf(options), jitter_.phase()) {
+  // In normal mode every reading tells that it is open.
+  if (client.mode() == MetadataMode::kNormal) options_.posture_interval = Duration::zero();
+  if (options_.instance_tags.empty()) options_.exclude.set(static_cast<std::size_t>(kInstanceTag));
+  snapshot_.excluded = options_.exclude;
+  snapshot_.instance_tags = options_.instance_tags;
   snapshot_.hardened = client.mode() == MetadataMode::kHardened;
-  snapshot_.refresh_intervals = IntervalsOf(options);
-  const SteadyTime now = clock.Steady();
+  snapshot_.refresh_intervals = IntervalsOf(options_);
+  const Instant now = Now(clock);
+  wall_clock_offset_ = now.system.time_since_epoch() - now.steady.time_since_epoch();
+  AddEverything(now.steady);
+  if (state_file_ != nullptr) {
+    if (auto saved = state_file_->Load(now)) Restore(*std::move(saved), now.steady);
+  }
+  Publish();
+}
+
+void Poller::AddEverything(SteadyTime now) {
   std::array<bool, kDirectories.size()> wanted{};
   wanted[static_cast<std::size_t>(Directory::kRoles)] = true;
+  const auto add_scalar = [&](ItemId item) {
+    const ItemInstance scalar{item, {}};
+    if (snapshot_.readings.try_emplace(scalar).second) schedule_.Add(scalar, now);
+  };
+  // First, because everything else is thrown away when it is not the one that was known.
+  if (!snapshot_.Excludes(kInstanceId)) add_scalar(kInstanceId);
   for (std::size_t i = 0; i < kItems.size(); ++i) {
-    if (options.exclude[i]) continue;
+    if (options_.exclude[i]) continue;
     if (const auto directory = DirectoryOf(kItems[i])) {
       wanted[static_cast<std::size_t>(*directory)] = true;
-      continue;
+    } else {
+      add_scalar(static_cast<ItemId>(i));
     }
-    const ItemInstance scalar{static_cast<ItemId>(i), {}};
-    snapshot_.readings.try_emplace(scalar);
-    schedule_.Add(scalar, now);
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (!wanted[i]) continue;
     snapshot_.listings[i].emplace();
     schedule_.Add(static_cast<Directory>(i), now);
   }
-  Publish();
+  if (options_.posture_interval > Duration::zero()) schedule_.Add(NormalModeProbe(), now);
+}
+
+// What an earlier process of this boot knew is shown with its age until it is read again.
+void Poller::Restore(SavedState saved, SteadyTime now) {
+  budget_.Restore(saved.budget, now);
+  if (!snapshot_.Excludes(kSpotTerminationTime)) snapshot_.spot = saved.spot;
+  for (std::size_t i = 0; i < kDirectories.size(); ++i) {
+    if (!snapshot_.listings[i] || !saved.listings[i]) continue;
+    const auto directory = static_cast<Directory>(i);
+    snapshot_.listings[i]->answer = *std::move(saved.listings[i]);
+    for (const auto& index : EntriesOf(*snapshot_.listings[i])) AddEntry(directory, index, now);
+  }
+  for (auto& [key, answer] : saved.answers) {
+    const auto found = snapshot_.readings.find(key);
+    const bool fits = answer.value || Row(key.item).presence == Presence::kOptional;
+    // Whether there is a notice is to be asked anew; one that stands is in the history.
+    if (found == snapshot_.readings.end() || key.item == kSpotTerminationTime || !fits) continue;
+    found->second.answer = std::move(answer);
+  }
+  for (const auto& [name, history] : saved.roles) {
+    const auto found = snapshot_.roles.find(name);
+    if (found != snapshot_.roles.end()) found->second = history;
+  }
+  Log(LogLevel::kInfo, "restored from the state file",
+      {{"notice", Stands(snapshot_.spot, now) ? "yes" : "no"},
+       {"budget_remaining", budget_.bucket().Remaining(now)},
+       {"paused_seconds", ToSeconds(budget_.paused_until() - now)}});
+}
+
+// The instance ID has changed under us: a machine that was copied while it ran. Nothing that was
+// read before is true of this instance.
+void Poller::StartAnew() {
+  const ItemInstance instance_id{kInstanceId, {}};
+  Log(LogLevel::kWarn, "this is another instance than before; everything is read anew",
+      {{"before", *snapshot_.readings.at(instance_id).Get<std::string>()},
+       {"now", std::get<std::string>(*another_instance_->value)}});
+  client_.DropToken();
+  SpotHistory counts;
+  counts.notices = snapshot_.spot.notices;
+  counts.moved = snapshot_.spot.moved;
+  counts.withdrawn = snapshot_.spot.withdrawn;
+  snapshot_.spot = counts;
+  snapshot_.readings.clear();
+  snapshot_.listings = {};
+  snapshot_.roles.clear();
+  snapshot_.posture.reset();
+  snapshot_.ready = false;
+  schedule_ = Schedule(snapshot_.refresh_intervals, jitter_.phase());
+  AddEverything(clock_.Steady());
+  snapshot_.readings.at(instance_id).answer = *std::exchange(another_instance_, std::nullopt);
+  began_anew_at_ = clock_.Steady();
+  to_save_ = true;
+}
+
+void Poller::Save(const RequestBudget::Saved& budget, SteadyTime now) {
+  to_save_ = false;
+  if (state_file_ == nullptr) return;
+  SavedState state{budget, snapshot_.spot, snapshot_.roles, {}, {}};
+  for (std::size_t i = 0; i < kDirectories.size(); ++i) {
+    if (snapshot_.listings[i]) state.listings[i] = snapshot_.listings[i]->answer;
+  }
+  for (const auto& [key, reading] : snapshot_.readings) {
+    if (reading.answer && key.item != kSpotTerminationTime) state.answers[key] = *reading.answer;
+  }
+  state_file_->Save(state, now);
 }
 
 SteadyTime Poller::Step(std::stop_token stop) {
   const SteadyTime now = clock_.Steady();
+  WatchTheWallClock();
+  access_.Remind(now);
   const Plan plan = MakePlan(now);
-  if (plan.at > now || !budget_.TryTake(now)) return NextCall();
+  if (plan.at > now || budget_.AvailableAt(now) > now) return NextCall();
+  if (state_file_ != nullptr && budget_.NeedsLease(now)) Save(budget_.Lease(now), now);
+  if (!budget_.TryTake(now)) return NextCall();
   std::visit([&](const auto& action) { Do(action, stop); }, plan.action);
-  if (!stop.stop_requested()) Publish();
+  if (stop.stop_requested()) return NextCall();
+  if (another_instance_) StartAnew();
+  Publish();
+  if (to_save_) Save(budget_.Lease(now), now);
   return NextCall();
+}
+
+void Poller::Finish() {
+  const SteadyTime now = clock_.Steady();
+  Save(budget_.Final(now), now);
 }
 
 SteadyTime Poller::NextCall() {
@@ -124,7 +244,10 @@ SteadyTime Poller::NextCall() {
 }
 
 Poller::Plan Poller::MakePlan(SteadyTime now) {
-  if (client_.NeedsToken()) return {RenewToken(), std::max(token_retry_at_, now)};
+  if (client_.NeedsToken()) {
+    if (ask_without_token_) return {AskWithoutToken(), now};
+    return {RenewToken(), std::max(token_retry_at_, now)};
+  }
   const auto next = schedule_.Peek(now);
   const Plan reading{next.job, next.at};
   if (client_.mode() == MetadataMode::kNormal) return reading;
@@ -135,20 +258,42 @@ Poller::Plan Poller::MakePlan(SteadyTime now) {
 // Ahead of time: in its turn among the background, but not so late that the token runs out.
 SteadyTime Poller::RenewalAt(SteadyTime now) const {
   const Session& session = client_.session();
-  const SteadyTime due = std::max(session.RenewAt(), token_retry_at_);
-  return std::max(std::min(schedule_.BackgroundAt(due), due + Duration(session.ttl()) / 4), now);
+  const Duration ttl = session.ttl();
+  if (!IsBackground(ttl)) return std::max({session.RenewAt(), token_retry_at_, now});
+  // A fleet that began together does not renew together for ever.
+  const auto phase = std::chrono::duration_cast<Duration>(ttl / 100 * jitter_.phase());
+  const SteadyTime due = std::max(session.RenewAt() + phase, token_retry_at_);
+  return std::max(std::min(schedule_.BackgroundAt(due), due + ttl / 4), now);
+}
+
+// Short-lived tokens neither wait for the others nor make them wait: they would for ever.
+bool Poller::IsBackground(Duration token_ttl) const { return token_ttl / 4 > schedule_.Spacing(); }
+
+// What is planned by the wall clock, the end of a credential, is planned anew when that was set.
+void Poller::WatchTheWallClock() {
+  const Instant now = Now(clock_);
+  const Duration offset = now.system.time_since_epoch() - now.steady.time_since_epoch();
+  const Duration step = offset - wall_clock_offset_;
+  if (step > -kClockStep && step < kClockStep) return;
+  wall_clock_offset_ = offset;
+  if (rarely_.MaySay("clock step", now.steady)) {
+    Log(LogLevel::kInfo, "the wall clock was set", {{"by_seconds", ToSeconds(step)}});
+  }
+  for (const auto& [role, history] : snapshot_.roles) {
+    const Reading* const reading = snapshot_.Find(kRoleCredentials, role);
+    if (reading == nullptr || !reading->answer) continue;
+    schedule_.Hasten(
+        ItemInstance{kRoleCredentials, role},
+        std::max(now.steady, reading->answer->at.steady + kCredentialsNearEndInterval));
+  }
 }
 
 void Poller::Do(RenewToken, std::stop_token stop) {
   const Exchange exchange = client_.RenewToken(std::move(stop));
   const SteadyTime sent = exchange.sent_at.steady;
-  constexpr std::string_view kName = "(session token)";
-  // Short-lived tokens do not make the others wait: they would for ever.
-  if (Duration(client_.session().ttl()) / 4 > schedule_.Spacing()) {
-    schedule_.OnBackgroundSent(sent);
-  }
+  if (IsBackground(client_.session().ttl())) schedule_.OnBackgroundSent(sent);
   if (exchange.answer) {
-    CountExchange(exchange, RequestCode::k200, kName);
+    CountExchange(exchange, RequestCode::k200, kTokenName);
     OnAnswered();
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
@@ -160,21 +305,94 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   const Error& error = exchange.answer.error();
   if (error.code == ErrorCode::kCancelled) return;
   const bool page = exchange.status == 200;  // an answer, but no token in it
-  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kName);
+  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kTokenName);
+  access_.OnNoToken(exchange, error);
   if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
   if (IsSilence(error)) {
     OnSilence(sent, /*urgent=*/false);
   } else {
     OnAnswered();
   }
+  ask_without_token_ =
+      error.code == ErrorCode::kForbidden && options_.posture_interval > Duration::zero() &&
+      (!asked_without_token_at_ || sent >= *asked_without_token_at_ + kAskWithoutTokenAgain);
   DelayToken(sent);
-  SetDown(error, kName, /*is_the_service=*/true);
+  snapshot_.up = false;
 }
 
-void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
-  Schedule::Job& job = *job_pointer;
+// Whoever refuses a token may still answer without: then a proxy made it refuse.
+void Poller::Do(AskWithoutToken, std::stop_token stop) {
+  Exchange exchange = client_.ReadWithoutToken(Row(kProbedItem).path, std::move(stop));
+  if (!exchange.answer && exchange.answer.error().code == ErrorCode::kCancelled) return;
+  ask_without_token_ = false;
+  asked_without_token_at_ = exchange.sent_at.steady;
+  CountExchange(exchange, CodeOf(exchange), kProbeName);
+  if (!exchange.answer && exchange.answer.error().code == ErrorCode::kThrottled) {
+    return OnThrottled(exchange);
+  }
+  if (TakePosture(exchange) && snapshot_.posture->normal_mode_open) {
+    access_.OnAnsweredWithoutToken(exchange.sent_at.steady);
+  }
+}
+
+void Poller::Do(Schedule::Job* job, std::stop_token stop) {
+  if (std::holds_alternative<NormalModeProbe>(job->target)) {
+    ProbeNormalMode(*job, std::move(stop));
+  } else {
+    Read(*job, std::move(stop));
+  }
+}
+
+void Poller::ProbeNormalMode(Schedule::Job& job, std::stop_token stop) {
+  Exchange exchange = client_.ReadWithoutToken(PathOf(job.target), std::move(stop));
+  const SteadyTime sent = exchange.sent_at.steady;
+  if (!exchange.answer) {
+    const Error& error = exchange.answer.error();
+    if (error.code == ErrorCode::kCancelled) return;
+    if (error.code == ErrorCode::kThrottled || IsSilence(error)) {
+      CountExchange(exchange, CodeOf(exchange), kProbeName);
+      schedule_.OnBackgroundSent(sent);
+      if (IsSilence(error)) {
+        OnSilence(sent, /*urgent=*/false);
+        schedule_.OnFailed(job, sent);
+      } else {
+        OnThrottled(exchange);
+        schedule_.OnThrottled(job, budget_.paused_until());
+      }
+      return;
+    }
+  }
+  schedule_.OnBackgroundSent(sent);
+  CountExchange(exchange, CodeOf(exchange), kProbeName);
+  OnAnswered();
+  TakePosture(exchange);
+  schedule_.OnAnswered(job, sent);
+}
+
+// True when the answer to a request without a token tells whether that is allowed.
+bool Poller::TakePosture(Exchange& exchange) {
+  bool open = false;
+  if (exchange.answer) {
+    // A login page answers 200, too.
+    if (!*exchange.answer) return false;
+    const auto value = ParseItem(Row(kProbedItem), **std::move(exchange.answer));
+    if (!value || !*value) return false;
+    open = true;
+  } else if (exchange.answer.error().code != ErrorCode::kForbidden) {
+    return false;
+  }
+  const bool changed = !snapshot_.posture || snapshot_.posture->normal_mode_open != open;
+  snapshot_.posture = Posture{open, exchange.sent_at};
+  if (changed && rarely_.MaySay(open ? "open" : "closed", exchange.sent_at.steady)) {
+    Log(LogLevel::kInfo, open ? "normal mode is open: the service answers without a session token"
+                              : "normal mode is closed: the service wants a session token");
+  }
+  return true;
+}
+
+void Poller::Read(Schedule::Job& job, std::stop_token stop) {
   const std::string path = PathOf(job.target);
-  Exchange exchange = client_.Read(path, std::move(stop));
+  Exchange exchange = client_.Read(path, std::move(stop), MostBytesOf(job.target));
   if (!exchange.answer && exchange.answer.error().code == ErrorCode::kCancelled) return;
   const Instant at = exchange.sent_at;
   if (RefreshOf(job.target) != RefreshClass::kSpot) schedule_.OnBackgroundSent(at.steady);
@@ -193,18 +411,24 @@ void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
     CountExchange(exchange, RequestCode::kMalformed, path);
     OnFailed(job, exchange, error);
   };
+  const auto refuse = [&] {
+    const Error error = NoneOfWhatEveryInstanceHas();
+    access_.OnFailed(path, exchange, error);
+    FailReading(job, at.steady, error);
+  };
   if (const auto* const directory = std::get_if<Directory>(&job.target)) {
     std::optional<std::vector<std::string>> entries;
     if (body) {
-      auto parsed = ParseListing(*std::move(body));
+      auto parsed = ParseListing(*std::move(body), Row(*directory).naming);
       if (!parsed) return malformed(parsed.error());
       entries = *std::move(parsed);
     }
     CountExchange(exchange, CodeOf(exchange), path);
     const bool none = !entries || entries->empty();
     if (none && Row(*directory).presence == Presence::kAlways) {
-      FailReading(job, at.steady, NoneOfWhatEveryInstanceHas());
+      refuse();
     } else {
+      access_.OnRead(at.steady);
       OnListing(job, *directory, std::move(entries), at);
     }
   } else {
@@ -217,12 +441,28 @@ void Poller::Do(Schedule::Job* job_pointer, std::stop_token stop) {
     }
     CountExchange(exchange, CodeOf(exchange), path);
     if (!value && Row(instance.item).presence == Presence::kAlways) {
-      FailReading(job, at.steady, NoneOfWhatEveryInstanceHas());
+      refuse();
+    } else if (IsAnotherInstance(instance, value)) {
+      // A service that cannot make up its mind must not make us read everything again and again.
+      if (began_anew_at_ && at.steady < *began_anew_at_ + options_.listing_interval) {
+        FailReading(job, at.steady,
+                    {ErrorCode::kMalformed, "the instance ID changes again and again"});
+      } else {
+        another_instance_ = Answer{std::move(value), at};
+      }
     } else {
+      access_.OnRead(at.steady);
       OnItem(job, instance, std::move(value), at);
     }
   }
-  SetUp();
+  snapshot_.up = true;
+}
+
+bool Poller::IsAnotherInstance(const ItemInstance& instance,
+                               const std::optional<Value>& value) const {
+  if (instance.item != kInstanceId) return false;
+  const Reading& reading = snapshot_.readings.at(instance);
+  return reading.value() != nullptr && value && *reading.value() != *value;
 }
 
 void Poller::OnThrottled(const Exchange& exchange) {
@@ -231,17 +471,21 @@ void Poller::OnThrottled(const Exchange& exchange) {
   answered_since_throttling_ = false;
   ++snapshot_.statistics.throttled;
   budget_.OnThrottled(exchange.sent_at.steady, exchange.retry_after);
-  SetUp();
+  to_save_ = true;
+  snapshot_.up = true;
 }
 
 void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error& error) {
   const SteadyTime sent = exchange.sent_at.steady;
+  const std::string path = PathOf(job.target);
   if (error.code == ErrorCode::kThrottled) {
     // Says nothing about the item, unless it is throttled time and again and others are not.
     const bool it_alone = answered_since_throttling_ && job.throttled >= kThrottledUntilFailing;
+    access_.OnFailed(path, exchange, error);
     OnThrottled(exchange);
     if (it_alone) {
       FailReading(job, sent, error);
+      job.due = std::max(job.due, budget_.paused_until() + kTurnOfOthers);
     } else {
       schedule_.OnThrottled(job, budget_.paused_until());
     }
@@ -262,19 +506,38 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
       return;
     }
   }
-  const bool failed_before = snapshot_.up == false;
+  access_.OnFailed(path, exchange, error);
   FailReading(job, sent, error, in_silence);
-  // One item that cannot be read is told of by itself; two failures in a row are the service's.
-  SetDown(error, PathOf(job.target), /*is_the_service=*/failed_before);
+  snapshot_.up = false;
 }
 
 void Poller::FailReading(Schedule::Job& job, SteadyTime sent, const Error& error, bool in_silence) {
   Reading& reading = ReadingOf(job.target);
-  Log(reading.failure || in_silence ? LogLevel::kDebug : LogLevel::kWarn, "an item cannot be read",
-      {{"item", PathOf(job.target)}, {"reason", error.message}});
+  const std::string path = PathOf(job.target);
+  // What is the service's trouble is told of once, for all items.
+  const bool its_own = !reading.failure && !in_silence && IsGood(access_.state());
+  const bool tell = its_own && rarely_.MaySay(path, sent);
+  if (tell) told_failing_.insert(path);
+  Log(tell ? LogLevel::kWarn : LogLevel::kDebug, "an item cannot be read",
+      {{"item", path}, {"reason", error.message}});
   reading.failure = error;
   if (!in_silence) ++reading.failures;
-  schedule_.OnFailed(job, sent, in_silence);
+  std::optional<SteadyTime> sooner;
+  if (RefreshOf(job.target) == RefreshClass::kSpot && Stands(snapshot_.spot, sent)) {
+    sooner = sent + options_.notice_interval;
+  }
+  schedule_.OnFailed(job, sent, in_silence, sooner);
+}
+
+void Poller::Accept(Reading& reading, const std::string& path, std::optional<Value> value,
+                    Instant at) {
+  if (told_failing_.erase(path) > 0) {
+    Log(LogLevel::kInfo, "an item can be read again", {{"item", path}});
+  }
+  const bool changed = !reading.answer || reading.answer->value != value;
+  // During the first fill it is saved with the requests that were spent.
+  to_save_ = to_save_ || (changed && schedule_.filled());
+  reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
 }
 
 void Poller::OnAnswered() {
@@ -288,70 +551,99 @@ void Poller::OnAnswered() {
 void Poller::OnSilence(SteadyTime sent, bool urgent) {
   // The first probe comes soon, because it may be only this one item that hangs.
   if (!silent_ || !urgent) {
-    schedule_.HoldBackgroundUntil(sent + (silent_ ? kSilenceProbeInterval : kFirstSilenceProbe));
+    schedule_.HoldBackgroundUntil(
+        sent + jitter_.Stretch(silent_ ? kSilenceProbeInterval : kFirstSilenceProbe));
   }
   silent_ = true;
 }
 
 void Poller::OnItem(Schedule::Job& job, const ItemInstance& instance, std::optional<Value> value,
                     Instant at) {
-  Reading& reading = ReadingOf(job.target);
   std::optional<SteadyTime> sooner;
   if (instance.item == kSpotTerminationTime) {
     const auto* const termination = value ? std::get_if<SystemTime>(&*value) : nullptr;
     sooner = ObserveSpot(termination == nullptr ? std::nullopt : std::optional(*termination), at);
-  } else if (const auto* const now = value ? std::get_if<Credentials>(&*value) : nullptr) {
-    sooner = ObserveCredentials(instance.index, *now, at);
+  } else if (instance.item == kRoleCredentials) {
+    if (value) {
+      sooner = ObserveCredentials(instance.index, std::get<Credentials>(*value), at);
+    } else {
+      // The role is gone, or is another one by now.
+      schedule_.Hasten(Directory::kRoles, at.steady);
+    }
   }
-  reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
+  Accept(ReadingOf(job.target), PathOf(job.target), std::move(value), at);
   schedule_.OnAnswered(job, at.steady, sooner);
 }
 
 void Poller::OnListing(Schedule::Job& job, Directory directory,
                        std::optional<std::vector<std::string>> entries, Instant at) {
+  if (entries && directory == Directory::kTags) {
+    std::erase_if(*entries, [&](const std::string& key) {
+      const auto& wanted = options_.instance_tags;
+      return std::find(wanted.begin(), wanted.end(), key) == wanted.end();
+    });
+  }
   Reading& reading = ReadingOf(job.target);
   const auto before = EntriesOf(reading);
+  const bool emptied = !before.empty() && (!entries || entries->empty());
+  if (emptied && !std::exchange(job.doubted, true)) {
+    schedule_.OnAnswered(job, at.steady, at.steady + kConfirmEmptiness);
+    return;
+  }
+  job.doubted = false;
   std::optional<Value> value;
   if (entries) value = *std::move(entries);
-  reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
+  Accept(reading, PathOf(job.target), std::move(value), at);
   const auto after = EntriesOf(reading);  // sorted, like `before`
   std::vector<std::string> gone, come;
   std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
                       std::back_inserter(gone));
   std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
                       std::back_inserter(come));
-  for (const auto& index : gone) RemoveEntry(directory, index);
-  for (const auto& index : come) AddEntry(directory, index, at.steady);
+  for (const auto& index : gone) {
+    Log(LogLevel::kInfo, "gone", {{"directory", Row(directory).path}, {"entry", index}});
+    RemoveEntry(directory, index);
+  }
+  for (const auto& index : come) {
+    Log(LogLevel::kInfo, "found", {{"directory", Row(directory).path}, {"entry", index}});
+    AddEntry(directory, index, at.steady);
+  }
   schedule_.OnAnswered(job, at.steady);
 }
 
 std::optional<SteadyTime> Poller::ObserveSpot(std::optional<SystemTime> termination, Instant at) {
-  SpotHistory& spot = snapshot_.spot;
-  const auto standing = spot.termination;
-  // A time long past is a left-over, not a notice.
-  if (termination && IsOver(*termination, at.system)) termination.reset();
-  const auto soon = at.steady + options_.notice_interval;
-  if (termination == standing) return termination ? std::optional(soon) : std::nullopt;
-
-  const bool was_ahead = standing && at.system < *standing;
-  spot.termination = termination;
-  if (!termination) {
-    spot.first_seen.reset();
-    if (was_ahead) ++spot.withdrawn;
-    Log(LogLevel::kInfo, was_ahead ? "the spot termination notice was withdrawn"
-                                   : "the spot termination notice is gone, after its time");
-    return std::nullopt;
+  const auto before = snapshot_.spot.termination;
+  const NoticeEvent event =
+      ObserveNotice(snapshot_.spot, termination, at, snapshot_.ServiceTime(at.system));
+  to_save_ = to_save_ || event != NoticeEvent::kNothingNew;
+  switch (event) {
+    case NoticeEvent::kNothingNew:
+      break;
+    case NoticeEvent::kScheduled:
+    case NoticeEvent::kMoved:
+      Log(LogLevel::kWarn,
+          event == NoticeEvent::kMoved ? "the spot termination was moved"
+                                       : "spot termination scheduled",
+          {{"termination_time", FormatUtc(*termination)},
+           {"in_seconds", ToSeconds(*termination - at.system)}});
+      break;
+    case NoticeEvent::kWithdrawn:
+      Log(LogLevel::kInfo, "the spot termination notice was withdrawn",
+          {{"termination_time", FormatUtc(*before)}});
+      break;
+    case NoticeEvent::kGone:
+      Log(LogLevel::kInfo, "the spot termination notice is gone, after its time",
+          {{"termination_time", FormatUtc(*before)}});
+      break;
+    case NoticeEvent::kLeftOver:
+      if (rarely_.MaySay("left over", at.steady)) {
+        Log(LogLevel::kWarn, "the spot termination time is long past and taken for no notice",
+            {{"termination_time", FormatUtc(*termination)}});
+      }
+      break;
   }
-  if (was_ahead) {
-    ++spot.moved;
-  } else {
-    ++spot.notices;
-    spot.first_seen = at.system;
-  }
-  Log(LogLevel::kWarn, was_ahead ? "the spot termination was moved" : "spot termination scheduled",
-      {{"termination_time", FormatUtc(*termination)},
-       {"in_seconds", ToSeconds(*termination - at.system)}});
-  return soon;
+  if (!Stands(snapshot_.spot, at.steady)) return std::nullopt;
+  return at.steady + options_.notice_interval;
 }
 
 std::optional<SteadyTime> Poller::ObserveCredentials(const std::string& role,
@@ -359,13 +651,17 @@ std::optional<SteadyTime> Poller::ObserveCredentials(const std::string& role,
   const SteadyTime soonest = at.steady + kCredentialsNearEndInterval;
   if (!credentials.success) return soonest;
   RoleHistory& history = snapshot_.roles[role];
-  if (history.expiration && history.expiration != credentials.expiration) ++history.rotations;
-  history.expiration = credentials.expiration;
+  // Only forward: an old document that is shown again is no rotation, nor is the way back from it.
+  if (history.expiration && *history.expiration < *credentials.expiration) {
+    ++history.rotations;
+    Log(LogLevel::kInfo, "the RAM credential was rotated",
+        {{"role", role}, {"expiration", FormatUtc(*credentials.expiration)}});
+  }
+  history.expiration = std::max(history.expiration, credentials.expiration);
   return std::max(soonest, at.steady + (*credentials.expiration - kCredentialsNearEnd - at.system));
 }
 
 void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime now) {
-  Log(LogLevel::kInfo, "found", {{"directory", Row(directory).path}, {"entry", index}});
   if (directory == Directory::kRoles) snapshot_.roles.try_emplace(index);
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     if (options_.exclude[i] || DirectoryOf(kItems[i]) != directory) continue;
@@ -376,11 +672,11 @@ void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime 
 }
 
 void Poller::RemoveEntry(Directory directory, const std::string& index) {
-  Log(LogLevel::kInfo, "gone", {{"directory", Row(directory).path}, {"entry", index}});
   if (directory == Directory::kRoles) snapshot_.roles.erase(index);
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     if (DirectoryOf(kItems[i]) != directory) continue;
     const ItemInstance instance{static_cast<ItemId>(i), index};
+    told_failing_.erase(PathOf(instance));
     snapshot_.readings.erase(instance);
     schedule_.Remove(instance);
   }
@@ -395,42 +691,30 @@ Reading& Poller::ReadingOf(const Target& target) {
 
 void Poller::DelayToken(SteadyTime now) {
   ++token_failures_;
-  token_retry_at_ = now + DoublingBackoff(token_failures_, kFirstTokenRetry, kLongestTokenRetry);
+  token_retry_at_ =
+      now + jitter_.Stretch(DoublingBackoff(token_failures_, kFirstTokenRetry, kLongestTokenRetry));
 }
 
 void Poller::CountExchange(const Exchange& exchange, RequestCode code, std::string_view path) {
   snapshot_.statistics.Count(code, exchange.duration);
+  if (exchange.date) clock_skew_.Observe(exchange.sent_at, exchange.duration, *exchange.date);
+  snapshot_.clock_skew = clock_skew_.Estimate();
   Log(LogLevel::kDebug, "asked the metadata service",
       {{"item", path},
        {"code", kRequestCodeNames[static_cast<std::size_t>(code)]},
        {"seconds", ToSeconds(exchange.duration)}});
 }
 
-void Poller::SetUp() {
-  if (snapshot_.up != true && (down_logged_ || !snapshot_.up)) {
-    Log(LogLevel::kInfo, "the metadata service answers");
-  }
-  down_logged_ = false;
-  snapshot_.up = true;
-}
-
-void Poller::SetDown(const Error& why, std::string_view path, bool is_the_service) {
-  if (is_the_service && !down_logged_) {
-    Log(LogLevel::kWarn, "the metadata service does not answer as it should",
-        {{"item", path}, {"reason", why.message}});
-    down_logged_ = true;
-  }
-  snapshot_.up = false;
-}
-
 void Poller::Publish() {
   snapshot_.token_expiration = client_.session().Expiration();
+  snapshot_.access = access_.state();
   snapshot_.paused_until = budget_.paused_until();
   snapshot_.budget = budget_.bucket();
   const bool now_ready = !snapshot_.ready && MissingForReadiness(snapshot_).empty();
   const bool now_filled = !fill_published_ && schedule_.filled();
   snapshot_.ready = snapshot_.ready || now_ready;
   fill_published_ = fill_published_ || now_filled;
+  to_save_ = to_save_ || now_filled;
   store_.Publish(snapshot_);
 
   // Said only once it can be seen.

@@ -1,12 +1,14 @@
 #include "poll/request_budget.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "poll/backoff.h"
 
 namespace aliyun_ecs {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -15,24 +17,66 @@ constexpr Duration kFirstPause = seconds(5);
 constexpr Duration kLongestPause = minutes(1);
 constexpr Duration kLongestRetryAfter = minutes(10);
 
+// After a pause. The longest still lets the spot notice be read at its interval.
+constexpr Duration kFirstDistance = seconds(1);
+constexpr Duration kLongestDistance = seconds(4);
+constexpr Duration kNoDistance = milliseconds(100);
+constexpr double kCloserByEachAnswer = 0.8;
+
+constexpr unsigned kLeasedRequests = 16;
+constexpr Duration kLeasedFor = minutes(1);
+
 }  // namespace
 
 RequestBudget::RequestBudget(double rate, double burst, std::uint64_t jitter_seed, SteadyTime now)
-    : bucket_(rate, burst, now), random_(jitter_seed), paused_until_(now) {}
+    : bucket_(rate, burst, now),
+      jitter_(jitter_seed),
+      paused_until_(now),
+      distant_until_(now),
+      leased_until_(now) {}
 
 SteadyTime RequestBudget::AvailableAt(SteadyTime now) const {
-  return std::max(bucket_.AvailableAt(now), paused_until_);
+  return std::max({bucket_.AvailableAt(now), paused_until_, distant_until_});
 }
 
-bool RequestBudget::TryTake(SteadyTime now) { return now >= paused_until_ && bucket_.TryTake(now); }
+bool RequestBudget::TryTake(SteadyTime now) {
+  if (now < paused_until_ || now < distant_until_ || !bucket_.TryTake(now)) return false;
+  distant_until_ = now + distance_;
+  if (leased_requests_ > 0) --leased_requests_;
+  return true;
+}
 
 void RequestBudget::OnThrottled(SteadyTime now, std::optional<Duration> retry_after) {
   ++throttled_in_a_row_;
   const Duration pause = DoublingBackoff(throttled_in_a_row_, kFirstPause, kLongestPause);
-  const double stretch = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
-  const auto jittered = std::chrono::duration_cast<Duration>(pause * stretch);
   const Duration asked = std::min(retry_after.value_or(Duration::zero()), kLongestRetryAfter);
-  paused_until_ = now + std::max(jittered, asked);
+  paused_until_ = now + std::max(jitter_.Stretch(pause), asked);
+  distance_ = std::clamp(distance_ * 2, kFirstDistance, kLongestDistance);
+}
+
+void RequestBudget::OnAnswered() {
+  throttled_in_a_row_ = 0;
+  distance_ = std::chrono::duration_cast<Duration>(distance_ * kCloserByEachAnswer);
+  if (distance_ < kNoDistance) distance_ = Duration::zero();
+}
+
+RequestBudget::Saved RequestBudget::Lease(SteadyTime now) {
+  const double left = bucket_.Remaining(now);
+  leased_requests_ = static_cast<unsigned>(std::min(std::floor(left), double{kLeasedRequests}));
+  leased_until_ = now + kLeasedFor;
+  // From a time that is to come, so that nothing fills up until then that may be spent before.
+  return {{left - leased_requests_, leased_until_}, paused_until_, throttled_in_a_row_};
+}
+
+RequestBudget::Saved RequestBudget::Final(SteadyTime now) const {
+  return {bucket_.LevelAt(now), paused_until_, throttled_in_a_row_};
+}
+
+void RequestBudget::Restore(const Saved& saved, SteadyTime now) {
+  bucket_.Restore({saved.level.tokens, std::min(saved.level.at, now + kLeasedFor)});
+  paused_until_ = std::clamp(saved.paused_until, now, now + kLongestRetryAfter);
+  throttled_in_a_row_ = saved.throttled_in_a_row;
+  if (throttled_in_a_row_ > 0) distance_ = kFirstDistance;
 }
 
 }  // namespace aliyun_ecs

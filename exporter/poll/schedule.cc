@@ -25,25 +25,22 @@ Rank RankOf(const Target& target) {
   if (const auto* const directory = std::get_if<Directory>(&target)) {
     return *directory == Directory::kRoles ? Rank::kRoles : Rank::kListing;
   }
+  if (std::holds_alternative<NormalModeProbe>(target)) return Rank::kEntry;
   const ItemId item = std::get<ItemInstance>(target).item;
   if (item == kSpotTerminationTime) return Rank::kSpot;
   if (item == kRoleCredentials) return Rank::kCredentials;
   return DirectoryOf(item) ? Rank::kEntry : Rank::kScalar;
 }
 
-// The n-th of a sequence of places in (0, 1] that is spread evenly however long it gets: the
-// multiples of the golden ratio.
-double Place(std::size_t n) {
-  constexpr double kGoldenRatio = 0.6180339887498949;
-  const double whole = static_cast<double>(n + 1) * kGoldenRatio;
-  return whole - std::floor(whole);
-}
+// What was read just now is not read again before this part of its interval.
+constexpr double kSoonest = 1.0 / 64;
 
 }  // namespace
 
 bool IsUrgent(const Target& target) { return RankOf(target) <= Rank::kCredentials; }
 
 RefreshClass RefreshOf(const Target& target) {
+  if (std::holds_alternative<NormalModeProbe>(target)) return RefreshClass::kPosture;
   const auto* const instance = std::get_if<ItemInstance>(&target);
   return instance == nullptr ? RefreshClass::kListing : Row(instance->item).refresh;
 }
@@ -52,6 +49,7 @@ std::string PathOf(const Target& target) {
   if (const auto* const directory = std::get_if<Directory>(&target)) {
     return std::string(Row(*directory).path);
   }
+  if (std::holds_alternative<NormalModeProbe>(target)) return std::string(Row(kProbedItem).path);
   const auto& instance = std::get<ItemInstance>(target);
   return PathOf(instance.item, instance.index);
 }
@@ -104,8 +102,12 @@ void Schedule::OnBackgroundSent(SteadyTime now) { background_free_at_ = now + Sp
 void Schedule::OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner) {
   OnAttempted(job, sent);
   job.failures = 0;
+  job.throttled = 0;
   job.forgivable = false;
-  job.due = std::min(job.slot, sooner.value_or(job.slot));
+  // Whoever is in a hurry about the spot notice has a pace of his own, and not the turns besides.
+  const bool own_pace = sooner && RankOf(job.target) == Rank::kSpot;
+  const SteadyTime regular = own_pace ? sent + Interval(job.target) : job.slot;
+  job.due = std::min(regular, sooner.value_or(regular));
 }
 
 void Schedule::OnThrottled(Job& job, SteadyTime resume) {
@@ -124,20 +126,31 @@ void Schedule::OnSilenceEnded(SteadyTime now) {
   }
 }
 
-void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence) {
+void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence,
+                        std::optional<SteadyTime> sooner) {
   OnAttempted(job, sent);
   ++job.failures;
   job.forgivable = in_silence;
-  const Duration longest =
-      RankOf(job.target) == Rank::kCredentials ? kLongestCredentialRetry : kLongestRetry;
-  job.due =
-      sent + DoublingBackoff(job.failures, kFirstRetry, std::min(Interval(job.target), longest));
+  const Rank rank = RankOf(job.target);
+  const Duration longest = rank == Rank::kCredentials ? kLongestCredentialRetry : kLongestRetry;
+  const Duration interval = Interval(job.target);
+  const Duration pause = DoublingBackoff(job.failures, kFirstRetry, std::min(interval, longest));
+  job.due = sent + pause;
+  // In its turn again, or all of a fleet that fails together would ask together for ever.
+  if (rank == Rank::kSpot && pause >= interval) job.due = job.slot;
+  job.due = std::min(job.due, sooner.value_or(job.due));
+}
+
+void Schedule::Hasten(const Target& target, SteadyTime time) {
+  for (Job& job : jobs_) {
+    if (job.target == target) job.due = std::min(job.due, time);
+  }
 }
 
 void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   const Duration interval = Interval(job.target);
   if (RankOf(job.target) == Rank::kSpot) {
-    job.slot = sent + interval;
+    job.slot = NextTurn(interval, sent);
   } else if (!job.attempted) {
     auto& placed = placed_[static_cast<std::size_t>(RefreshOf(job.target))];
     job.slot = sent + duration_cast<Duration>(interval * Place(placed++));
@@ -147,8 +160,23 @@ void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   if (!job.attempted) --unattempted_;
   job.attempted = true;
   job.repeated = false;
-  job.throttled = 0;
   filled_ = filled_ || unattempted_ == 0;
+}
+
+// The turns of an interval come at the same moments for ever, however late a request was: so the
+// instances of a fleet cannot fall into step.
+SteadyTime Schedule::NextTurn(Duration interval, SteadyTime after) const {
+  const SteadyTime first(duration_cast<Duration>(interval * phase_));
+  const SteadyTime earliest = after + duration_cast<Duration>(interval * kSoonest);
+  return first + interval * ((earliest - first) / interval + 1);
+}
+
+// The n-th of a sequence of places in an interval that is spread evenly however long it gets: the
+// multiples of the golden ratio, beginning at the phase.
+double Schedule::Place(std::size_t n) const {
+  constexpr double kGoldenRatio = 0.6180339887498949;
+  const double whole = phase_ + static_cast<double>(n + 1) * kGoldenRatio;
+  return std::max(whole - std::floor(whole), kSoonest);
 }
 
 Duration Schedule::Spacing() const {

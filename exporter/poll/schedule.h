@@ -12,8 +12,15 @@
 
 namespace aliyun_ecs {
 
+// The request without a session token that tells whether normal mode is open.
+struct NormalModeProbe {
+  friend bool operator==(const NormalModeProbe&, const NormalModeProbe&) = default;
+};
+// A harmless item: what it says is on every page of the instance's console.
+inline constexpr ItemId kProbedItem = ItemAt("region-id");
+
 // What one request reads.
-using Target = std::variant<ItemInstance, Directory>;
+using Target = std::variant<ItemInstance, Directory, NormalModeProbe>;
 
 [[nodiscard]] RefreshClass RefreshOf(const Target& target);
 [[nodiscard]] std::string PathOf(const Target& target);
@@ -25,8 +32,9 @@ using Target = std::variant<ItemInstance, Directory>;
 // soon as they are due, the rest spread out.
 //
 // The first fill reads everything once, in the order spot, scalars, role, the rest, and is not
-// spread. Afterwards the targets of an interval come at well-spread moments of it, and two
-// requests that are not for the spot notice keep a distance (Spacing), so that even a newly
+// spread. Afterwards every instance of a fleet has a phase of its own, in which it reads the spot
+// notice and spreads the rest; the targets of an interval come at well-spread moments of it, and
+// two requests that are not for the spot notice keep a distance (Spacing), so that even a newly
 // attached interface, whose dozen items are all due at once, makes no burst. A credential is never
 // kept waiting by that; the next one behind it waits longer instead.
 //
@@ -42,12 +50,15 @@ class Schedule {
     SteadyTime slot;          // the target's place in its interval, which lateness does not move
     unsigned failures = 0;    // in a row
     bool attempted = false;   // answered or failed at least once
-    unsigned throttled = 0;   // in a row
+    unsigned throttled = 0;   // since it was answered
     bool repeated = false;    // for the caller: it is being asked again
+    bool doubted = false;     // for the caller: its answer is asked for once more
     bool forgivable = false;  // it failed while nobody answered anything
   };
 
-  explicit Schedule(const Intervals& intervals) : intervals_(intervals) {}
+  // `phase`: in [0, 1), where in an interval this instance's turns begin.
+  explicit Schedule(const Intervals& intervals, double phase = 0)
+      : intervals_(intervals), phase_(phase) {}
 
   void Add(const Target& target, SteadyTime now);
   void Remove(const Target& target);
@@ -72,13 +83,17 @@ class Schedule {
   void HoldBackgroundUntil(SteadyTime time) { background_held_until_ = time; }
 
   // The job's request, sent at `sent`, was answered. The next is an interval later, or at `sooner`
-  // if that is earlier. For the spot class: an interval after `sent`, or at `sooner`.
+  // if that is earlier. For the spot class: at the next turn, or at `sooner`.
   void OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner = std::nullopt);
 
   // The job's request failed: tried again after a back-off that doubles, up to its interval or five
-  // minutes; a minute for a credential.
+  // minutes; a minute for a credential; or at `sooner` if that is earlier.
   // With `in_silence`, nobody answers anything: that may not be the job's fault.
-  void OnFailed(Job& job, SteadyTime sent, bool in_silence = false);
+  void OnFailed(Job& job, SteadyTime sent, bool in_silence = false,
+                std::optional<SteadyTime> sooner = std::nullopt);
+
+  // The target, if it is one of these, is due at `time` if it is not due sooner.
+  void Hasten(const Target& target, SteadyTime time);
 
   // The service would not answer the job's request before `resume`. That says nothing about the
   // job, so it stays due, but behind those that are due longer; and if it happens again and again,
@@ -102,8 +117,11 @@ class Schedule {
   [[nodiscard]] bool Before(const Job& a, const Job& b, SteadyTime now) const;
   [[nodiscard]] SteadyTime EligibleAt(const Job& job) const;
   void OnAttempted(Job& job, SteadyTime sent);
+  [[nodiscard]] SteadyTime NextTurn(Duration interval, SteadyTime after) const;
+  [[nodiscard]] double Place(std::size_t n) const;
 
   Intervals intervals_;
+  double phase_;
   std::list<Job> jobs_;  // in the order of arrival; a list, so that a Job* stays valid
   std::array<std::size_t, kRefreshClasses.size()> placed_{};  // slots given out, by class
   std::size_t unattempted_ = 0;

@@ -21,12 +21,13 @@ namespace fs = std::filesystem;
 
 const fs::path kSource = ALIYUN_ECS_SOURCE_DIR;
 
-// base <- metadata <- client <- poll, and expose beside client. main and options may all.
+// base <- metadata <- client <- poll, notify; and expose beside client. main and options may all.
 const std::map<std::string, std::set<std::string>> kArrows = {
     {"base", {"base"}},
     {"metadata", {"metadata", "base"}},
     {"client", {"client", "metadata", "base"}},
     {"poll", {"poll", "client", "metadata", "base"}},
+    {"notify", {"notify", "client", "metadata", "base"}},
     {"expose", {"expose", "metadata", "base"}},
     {"simulator", {"simulator", "metadata", "base"}},
 };
@@ -37,7 +38,8 @@ const std::map<std::string, std::vector<std::string>> kLibraries = {
     {"prometheus/", {"exporter/expose/"}},
     {"civetweb.h", {"exporter/expose/http_server.cc", "tests/simulator/server.cc"}},
     {"nlohmann/",
-     {"exporter/metadata/snapshot_json.cc", "exporter/metadata/value.cc", "tests/simulator/"}},
+     {"exporter/metadata/snapshot_json.cc", "exporter/metadata/value.cc",
+      "exporter/metadata/value_json", "exporter/poll/state_file.cc", "tests/simulator/"}},
     {"CLI/", {"exporter/options.cc", "tests/simulator/main.cc"}},
     {"yaml-cpp/", {"exporter/options.cc"}},
     {"spdlog/", {"exporter/base/log.cc"}},

@@ -47,6 +47,7 @@ std::string EntryName(Directory directory, int number) {
     case Directory::kKeyPairs:
       break;
     case Directory::kRoles:
+    case Directory::kTags:
       break;
   }
   return std::string(kKeyPair);
@@ -61,6 +62,7 @@ int CountOf(Directory directory, const CatalogContents& contents) {
     case Directory::kKeyPairs:
       return contents.key_pair ? 1 : 0;
     case Directory::kRoles:
+    case Directory::kTags:
       break;
   }
   return 0;

@@ -20,7 +20,11 @@ class SimulatorTransport final : public HttpTransport {
 
   explicit SimulatorTransport(simulator::Service& service) : service_(service) {}
 
+  // Called with each answer of the service: to add what only a network adds.
+  using Adornment = std::function<void(HttpResponse& response)>;
+
   void Interfere(Interference interference) { interference_ = std::move(interference); }
+  void Adorn(Adornment adornment) { adornment_ = std::move(adornment); }
   void StopInterfering() { interference_ = nullptr; }
 
   [[nodiscard]] Result<HttpResponse> Perform(const HttpRequest& request,
@@ -41,6 +45,7 @@ class SimulatorTransport final : public HttpTransport {
     if (!response.body.Append(answered.body, request.max_body_bytes)) {
       return Fail(ErrorCode::kMalformed, "the answer is too large");
     }
+    if (adornment_) adornment_(response);
     return response;
   }
 
@@ -50,6 +55,7 @@ class SimulatorTransport final : public HttpTransport {
  private:
   simulator::Service& service_;
   Interference interference_;
+  Adornment adornment_;
   std::size_t requests_ = 0;
 };
 

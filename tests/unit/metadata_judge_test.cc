@@ -66,19 +66,37 @@ TEST_F(JudgeSpotTest, AServiceThatHasGivenNothingButNotFoundIsNotBelieved) {
 }
 
 TEST_F(JudgeSpotTest, ANoticeStandsThroughAnyTroubleUntilTenMinutesPastItsTime) {
-  snapshot.spot.first_seen = kNow.system - minutes(12);
+  const SystemTime termination = kNow.system - minutes(10) + seconds(1);
   for (const auto& failure :
        {std::optional<Error>(), std::optional(Error{ErrorCode::kThrottled, ""}),
         std::optional(Error{ErrorCode::kMalformed, ""})}) {
+    snapshot.spot = {};
     Spot().failure = failure;
-    Spot().answer = Answer{Value(kNow.system - minutes(10) + seconds(1)), Before(minutes(12))};
+    Spot().answer = Answer{Value(termination), Before(minutes(12))};
+    ASSERT_EQ(
+        ObserveNotice(snapshot.spot, termination, Before(minutes(12)), kNow.system - minutes(12)),
+        NoticeEvent::kScheduled);
     const SpotVerdict verdict = JudgeSpot(snapshot, kNow);
     EXPECT_EQ(verdict.state, SpotState::kScheduled);
-    EXPECT_EQ(verdict.termination, kNow.system - minutes(10) + seconds(1));
-    EXPECT_EQ(verdict.first_seen, snapshot.spot.first_seen);
-    Spot().answer->value = Value(kNow.system - minutes(10));
-    EXPECT_EQ(State(), SpotState::kUnknown);
-    EXPECT_EQ(JudgeSpot(snapshot, kNow).termination, std::nullopt);
+    EXPECT_EQ(verdict.termination, termination);
+    EXPECT_EQ(verdict.first_seen, kNow.system - minutes(12));
+    const SpotVerdict later =
+        JudgeSpot(snapshot, {kNow.steady + seconds(1), kNow.system + seconds(1)});
+    EXPECT_EQ(later.state, SpotState::kUnknown);
+    EXPECT_EQ(later.termination, std::nullopt);
+  }
+}
+
+TEST_F(JudgeSpotTest, AStepOfTheWallClockNeitherEndsNorProlongsANotice) {
+  const SystemTime termination = kNow.system + minutes(5);
+  ASSERT_EQ(ObserveNotice(snapshot.spot, termination, kNow, kNow.system), NoticeEvent::kScheduled);
+  for (const auto step : {-minutes(60), minutes(0), minutes(60)}) {
+    EXPECT_EQ(
+        JudgeSpot(snapshot, {kNow.steady + minutes(14), kNow.system + minutes(14) + step}).state,
+        SpotState::kScheduled);
+    EXPECT_EQ(
+        JudgeSpot(snapshot, {kNow.steady + minutes(15), kNow.system + minutes(15) + step}).state,
+        SpotState::kUnknown);
   }
 }
 

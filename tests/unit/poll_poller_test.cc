@@ -60,11 +60,11 @@ TEST(PollerTest, FirstFillKeepsItsPromisedCost) {
   ExporterRig one(LinuxInstance(1, 1));
   one.RunNow();
   EXPECT_LE(one.transport.requests(), 55u);
-  EXPECT_EQ(one.transport.requests(), 51u);
+  EXPECT_EQ(one.transport.requests(), 52u);
   ExporterRig two(LinuxInstance(2, 2));
   two.RunNow();
   EXPECT_LE(two.transport.requests(), 70u);
-  EXPECT_EQ(two.transport.requests(), 64u);
+  EXPECT_EQ(two.transport.requests(), 65u);
 }
 
 TEST(PollerTest, OneStepMakesAtMostOneRequest) {
@@ -119,7 +119,9 @@ TEST_F(HealthyDay, AsksAtMostSixteenTimesInAnyMinuteAndUnderFourteenOnAverage) {
 TEST_F(HealthyDay, AsksForTheSpotNoticeEveryFiveSeconds) {
   const auto times = rig.AskedAt(kSpotPath);
   ASSERT_EQ(times.size(), 24u * 3600 / 5 + 1);
-  for (std::size_t i = 1; i < times.size(); ++i) ASSERT_DOUBLE_EQ(times[i] - times[i - 1], 5);
+  // The second read begins the turns of this instance.
+  EXPECT_LE(times[1] - times[0], 5.1);
+  for (std::size_t i = 2; i < times.size(); ++i) ASSERT_NEAR(times[i] - times[i - 1], 5, 1e-6);
 }
 
 TEST_F(HealthyDay, SpreadsHourlyReadsOverTheirHour) {
@@ -135,7 +137,9 @@ TEST_F(HealthyDay, SpreadsHourlyReadsOverTheirHour) {
       ++hourly;
     }
   }
-  EXPECT_EQ(hourly, 23 * 44) << "30 scalars, 11 of the interface, 2 of the disk, 1 key; each hour";
+  EXPECT_EQ(hourly, 23 * 45)
+      << "30 scalars, 11 of the interface, 2 of the disk, 1 key; and region-id once more for the "
+         "posture; each hour";
   for (std::size_t slot = 12; slot < per_five_minutes.size(); ++slot) {
     ASSERT_GE(per_five_minutes[slot], 2) << slot;
     ASSERT_LE(per_five_minutes[slot], 6) << slot;
@@ -146,10 +150,12 @@ TEST_F(HealthyDay, ReadsEveryItemOnceAnHourAndEveryListingEveryFiveMinutes) {
   for (const auto& [key, reading] : rig.Current()->readings) {
     if (Row(key.item).refresh != RefreshClass::kIdentity) continue;
     const auto times = rig.AskedAt("/meta-data/" + PathOf(key.item, key.index));
-    EXPECT_GE(times.size(), 25u) << PathOf(key.item, key.index);
-    EXPECT_LE(times.size(), 26u) << PathOf(key.item, key.index);
+    const std::size_t readers = key.item == kProbedItem ? 2 : 1;
+    EXPECT_GE(times.size(), 25u * readers) << PathOf(key.item, key.index);
+    EXPECT_LE(times.size(), 26u * readers) << PathOf(key.item, key.index);
   }
   for (const DirectoryRow& directory : kDirectories) {
+    if (directory.path == Row(Directory::kTags).path) continue;  // nobody wants them
     const auto times = rig.AskedAt("/meta-data/" + std::string(directory.path));
     EXPECT_GE(times.size(), 24u * 12) << directory.path;
     EXPECT_LE(times.size(), 24u * 12 + 2) << directory.path;
@@ -158,10 +164,11 @@ TEST_F(HealthyDay, ReadsEveryItemOnceAnHourAndEveryListingEveryFiveMinutes) {
 
 TEST_F(HealthyDay, GetsATokenEveryThreeHours) {
   const auto times = rig.AskedAt("/latest/api/token");
-  EXPECT_EQ(times.size(), 9u);
+  EXPECT_GE(times.size(), 8u);
   for (std::size_t i = 1; i < times.size(); ++i) {
     EXPECT_GE(times[i] - times[i - 1], 3 * 3600);
-    EXPECT_LE(times[i] - times[i - 1], 3 * 3600 + 60) << "half of its life of six hours";
+    EXPECT_LE(times[i] - times[i - 1], 3 * 3600 + 216 + 60)
+        << "half of its life of six hours, up to a hundredth later so that a fleet is not in step";
   }
 }
 
@@ -180,7 +187,7 @@ TEST_F(HealthyDay, ReadsTheCredentialHourlyAndEveryMinuteNearItsEndUntilTheNewOn
       std::find_if(times.begin(), times.end(), [&](double t) { return t >= offered; });
   EXPECT_DOUBLE_EQ(*seen, offered);
   EXPECT_GT(*(seen + 1) - *seen, 300) << "once the new one is seen there is no hurry";
-  for (auto it = times.begin(); it != first_near; ++it) EXPECT_LE(*(it + 1) - *it, 3600);
+  for (auto it = times.begin(); it != first_near; ++it) EXPECT_LE(*(it + 1) - *it, 3600 + 1e-6);
   EXPECT_LE(times.size(), 24u + 4 * 7 + 2);
   EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 4);
 }
@@ -272,8 +279,9 @@ TEST(PollerTest, ANoticeIsSeenAtTheNextSpotReadThenWatchedMoreCloselyAndItsWithd
   EXPECT_EQ(rig.Spot().state, SpotState::kScheduled);
   EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_timestamp_seconds"), ToUnixSeconds(first));
   EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_in_seconds"), 295);
-  EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_first_seen_timestamp_seconds"),
-            ToUnixSeconds(first) - 300 + 4);
+  const double seen = *rig.Sample("aliyun_ecs_spot_termination_first_seen_timestamp_seconds");
+  EXPECT_GT(seen, ToUnixSeconds(first) - 300);
+  EXPECT_LE(seen, ToUnixSeconds(first) - 300 + 5);
 
   const auto before = rig.AskedAt(kSpotPath).size();
   rig.RunFor(seconds(20));
@@ -395,8 +403,8 @@ TEST(PollerTest, TheFillGoesOnAtTheFirstAnswerAfterSilence) {
   });
   rig.RunFor(seconds(6));  // by then the rest is held back for 20 s
   rig.transport.StopInterfering();
-  rig.RunFor(seconds(4));
-  EXPECT_TRUE(rig.Current()->ready) << "the spot notice is read at 10 s, and all else with it";
+  rig.RunFor(seconds(5));
+  EXPECT_TRUE(rig.Current()->ready) << "the spot notice is read in its turn, and all else with it";
 }
 
 TEST(PollerTest, ThrottlingPausesEverythingAndRecovers) {
@@ -616,7 +624,7 @@ TEST(PollerTest, TokensThatLiveShortlyAreRenewedInTimeAndNotInAStorm) {
   rig.RunFor(minutes(10));
   const auto renewals = rig.AskedAt("/latest/api/token");
   for (std::size_t i = 1; i < renewals.size(); ++i) {
-    EXPECT_GE(renewals[i] - renewals[i - 1], 5);
+    EXPECT_GE(renewals[i] - renewals[i - 1], 5 - 1e-6);
     EXPECT_LE(renewals[i] - renewals[i - 1], 10);
   }
   EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_requests_total{code=\"401\"}"), 0);

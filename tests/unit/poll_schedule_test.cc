@@ -9,11 +9,12 @@ namespace aliyun_ecs {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr SteadyTime kStart{seconds(1000)};
-constexpr Schedule::Intervals kIntervals{seconds(5), hours(1), minutes(5), hours(1)};
+constexpr Schedule::Intervals kIntervals{seconds(5), hours(1), minutes(5), hours(1), hours(1)};
 
 const Target kSpot = ItemInstance{kSpotTerminationTime, {}};
 const Target kCredentials = ItemInstance{kRoleCredentials, "Role"};
@@ -47,16 +48,65 @@ TEST(ScheduleTest, FillsByRankNotByTheOrderOfArrival) {
   EXPECT_TRUE(schedule.filled());
 }
 
-TEST(ScheduleTest, SpotComesBackAnIntervalAfterItWasSent) {
-  Schedule schedule(kIntervals);
+TEST(ScheduleTest, SpotComesInItsTurnsHoweverLateItWasBefore) {
+  Schedule schedule(kIntervals, /*phase=*/0.5);  // turns 2.5 s behind each multiple of 5 s
   schedule.Add(kSpot, kStart);
-  auto next = schedule.Peek(kStart);
-  schedule.OnAnswered(*next.job, kStart + seconds(1));
-  next = schedule.Peek(kStart + seconds(2));
-  EXPECT_EQ(next.at, kStart + seconds(6));
+  auto& job = *schedule.Peek(kStart).job;
+  for (const int late_by : {0, 1, 2, 4}) {
+    const SteadyTime turn = kStart + milliseconds(2500);
+    schedule.OnAnswered(job, turn + seconds(late_by));
+    EXPECT_EQ(job.due, turn + seconds(5)) << late_by;
+  }
+  schedule.OnAnswered(job, kStart + milliseconds(2490));
+  EXPECT_EQ(job.due, kStart + milliseconds(7500)) << "not again a moment later";
 }
 
-TEST(ScheduleTest, SoonerWinsOnlyWhereItIsSooner) {
+TEST(ScheduleTest, ASpotReadThatFailsComesInItsTurnAgainToo) {
+  Schedule schedule(kIntervals, /*phase=*/0.5);
+  schedule.Add(kSpot, kStart);
+  auto& job = *schedule.Peek(kStart).job;
+  for (int i = 0; i < 5; ++i) {
+    schedule.OnFailed(job, kStart + seconds(1));
+    EXPECT_EQ(job.due, kStart + milliseconds(2500))
+        << "or a fleet that fails in step stays in step";
+  }
+  schedule.OnFailed(job, kStart, /*in_silence=*/false, kStart + seconds(2));
+  EXPECT_EQ(job.due, kStart + seconds(2));
+}
+
+TEST(ScheduleTest, PhasesSetTheTurnsAndPlacesOfInstancesApart) {
+  std::vector<SteadyTime> spot, hostname;
+  for (const double phase : {0.0, 0.25, 0.5, 0.75}) {
+    Schedule schedule(kIntervals, phase);
+    schedule.Add(kSpot, kStart);
+    schedule.Add(kHostname, kStart);
+    for (auto* const times : {&spot, &hostname}) {
+      auto& job = *schedule.Peek(kStart).job;
+      schedule.OnAnswered(job, kStart);
+      times->push_back(job.due);
+    }
+  }
+  for (auto* const times : {&spot, &hostname}) {
+    std::sort(times->begin(), times->end());
+    EXPECT_EQ(std::unique(times->begin(), times->end()), times->end());
+  }
+}
+
+TEST(ScheduleTest, HastensWhatIsDueLaterAndNothingElse) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kHostname, kStart);
+  auto& job = *schedule.Peek(kStart).job;
+  schedule.OnAnswered(job, kStart);
+  const SteadyTime due = job.due;
+  schedule.Hasten(kHostname, due + seconds(1));
+  EXPECT_EQ(job.due, due);
+  schedule.Hasten(kDiskId, kStart);
+  EXPECT_EQ(job.due, due);
+  schedule.Hasten(kHostname, kStart + seconds(1));
+  EXPECT_EQ(job.due, kStart + seconds(1));
+}
+
+TEST(ScheduleTest, SoonerWinsOnlyWhereItIsSoonerThanTheInterval) {
   Schedule schedule(kIntervals);
   schedule.Add(kSpot, kStart);
   auto& job = *schedule.Peek(kStart).job;

@@ -1,0 +1,83 @@
+#include "metadata/value_json.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace aliyun_ecs {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct ValueToJson {
+  Json operator()(const std::string& text) const { return text; }
+  Json operator()(const std::vector<std::string>& words) const { return words; }
+  Json operator()(std::int64_t number) const { return number; }
+  Json operator()(SystemTime time) const { return FormatUtc(time); }
+  Json operator()(const PublicKey& key) const {
+    return {{"type", key.type}, {"fingerprint", key.fingerprint}};
+  }
+  Json operator()(const Credentials& credentials) const {
+    const auto time_or_null = [](const std::optional<SystemTime>& time) {
+      return time ? Json(FormatUtc(*time)) : Json();
+    };
+    return {{"success", credentials.success},
+            {"expiration", time_or_null(credentials.expiration)},
+            {"last_updated", time_or_null(credentials.last_updated)}};
+  }
+};
+
+tl::unexpected<Error> NoValue() { return Fail(ErrorCode::kMalformed, "that is no value of it"); }
+
+// The member's text; nullopt where it is missing or no text.
+std::optional<std::string> TextOf(const Json& json, const char* name) {
+  if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return std::nullopt;
+  return json[name].get<std::string>();
+}
+
+Result<Value> PublicKeyFromJson(const Json& json) {
+  constexpr std::string_view kPrefix = "SHA256:";
+  constexpr std::size_t kDigestSize = 43;  // in Base64, without padding
+  const auto type = TextOf(json, "type"), fingerprint = TextOf(json, "fingerprint");
+  if (!type || !fingerprint || !IsIndex(*type) || !fingerprint->starts_with(kPrefix) ||
+      fingerprint->size() != kPrefix.size() + kDigestSize ||
+      fingerprint->find_first_not_of(
+          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+          "+/",
+          kPrefix.size()) != std::string::npos) {
+    return NoValue();
+  }
+  return PublicKey{*type, *fingerprint};
+}
+
+Result<Value> CredentialsFromJson(const Json& json) {
+  if (!json.is_object() || !json.contains("success") || !json["success"].is_boolean()) {
+    return NoValue();
+  }
+  Credentials credentials;
+  credentials.success = json["success"].get<bool>();
+  if (const auto text = TextOf(json, "expiration")) credentials.expiration = ParseUtc(*text);
+  if (const auto text = TextOf(json, "last_updated")) credentials.last_updated = ParseUtc(*text);
+  if (credentials.success && !credentials.expiration) return NoValue();
+  return credentials;
+}
+
+}  // namespace
+
+Json ToJson(const Value& value) { return std::visit(ValueToJson(), value); }
+
+Result<Value> ValueFromJson(const Item& item, const Json& json) {
+  if (item.shape == Shape::kPublicKey) return PublicKeyFromJson(json);
+  if (item.shape == Shape::kCredentialDocument) return CredentialsFromJson(json);
+  // The other shapes are text, or print as the service prints them.
+  auto value = ParseItem(item, Secret(json.is_string() ? json.get<std::string>() : json.dump()));
+  if (!value) return tl::unexpected(std::move(value).error());
+  if (!*value) return NoValue();
+  return **std::move(value);
+}
+
+Result<std::vector<std::string>> ListingFromJson(const Json& json) {
+  if (!json.is_array()) return NoValue();
+  return ParseListing(Secret(json.dump()));
+}
+
+}  // namespace aliyun_ecs

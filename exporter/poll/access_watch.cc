@@ -1,0 +1,117 @@
+#include "poll/access_watch.h"
+
+#include "base/log.h"
+
+namespace aliyun_ecs {
+namespace {
+
+constexpr std::string_view kToken = "(session token)";
+
+}  // namespace
+
+AccessState AccessWatch::OfSilence() const {
+  return on_ecs_ == false ? AccessState::kNotOnEcs : AccessState::kUnreachable;
+}
+
+void AccessWatch::OnRead(SteadyTime now) {
+  failed_before_.reset();
+  if (state_ == AccessState::kGood) return;
+  state_ = AccessState::kGood;
+  SayGood(now);
+}
+
+void AccessWatch::OnNoToken(const Exchange& exchange, const Error& error) {
+  AccessState state = AccessState::kNotTheService;
+  switch (error.code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnreachable:
+      state = OfSilence();
+      break;
+    case ErrorCode::kThrottled:
+      state = AccessState::kThrottled;
+      break;
+    case ErrorCode::kForbidden:
+      // What a request without a token has shown stays true until something else is heard.
+      state = exchange.through_proxy || state_ == AccessState::kProxy
+                  ? AccessState::kProxy
+                  : AccessState::kChannelDisabled;
+      break;
+    default:
+      if (exchange.status == 404 || exchange.status == 405) state = AccessState::kNoTokenPath;
+  }
+  failed_before_ = kToken;
+  Enter(state, kToken, error, exchange.sent_at.steady);
+}
+
+void AccessWatch::OnFailed(std::string_view path, const Exchange& exchange, const Error& error) {
+  AccessState state = AccessState::kNotTheService;
+  bool sure = failed_before_ && *failed_before_ != path;
+  switch (error.code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnreachable:
+      state = OfSilence();
+      break;
+    case ErrorCode::kThrottled:
+      state = AccessState::kThrottled;
+      sure = true;
+      break;
+    case ErrorCode::kUnauthorized:
+      if (mode_ == MetadataMode::kHardened) state = AccessState::kTokenRefused;
+      sure = true;
+      break;
+    case ErrorCode::kForbidden:
+      state = exchange.through_proxy             ? AccessState::kProxy
+              : mode_ == MetadataMode::kHardened ? AccessState::kChannelDisabled
+                                                 : AccessState::kHardenedOnly;
+      break;
+    default:
+      break;
+  }
+  // Before anything was read there is nothing to say for the service.
+  sure = sure || state_ == AccessState::kUnknown || !IsGood(state_);
+  failed_before_ = path;
+  if (sure) Enter(state, path, error, exchange.sent_at.steady);
+}
+
+void AccessWatch::OnAnsweredWithoutToken(SteadyTime now) {
+  if (state_ != AccessState::kChannelDisabled) return;
+  Enter(AccessState::kProxy, path_, Error{ErrorCode::kForbidden, reason_}, now);
+}
+
+void AccessWatch::Enter(AccessState state, std::string_view path, const Error& reason,
+                        SteadyTime now) {
+  const bool changed = state != state_;
+  state_ = state;
+  path_ = path;
+  reason_ = reason.message;
+  if (changed) Say(now);
+}
+
+void AccessWatch::Remind(SteadyTime now) {
+  if (state_ == AccessState::kGood) {
+    SayGood(now);  // if it was too early for that before
+  } else if (state_ != AccessState::kUnknown) {
+    Say(now);
+  }
+}
+
+void AccessWatch::SayGood(SteadyTime now) {
+  // Nothing to say of a start that goes well.
+  if (!trouble_said_ || !rarely_.MaySay(Name(state_), now)) return;
+  trouble_said_ = false;
+  Log(LogLevel::kInfo, "the metadata service answers");
+}
+
+void AccessWatch::Say(SteadyTime now) {
+  if (!rarely_.MaySay(Name(state_), now)) return;
+  trouble_said_ = true;
+  const AccessAdvice& advice = AdviceOn(state_);
+  Log(LogLevel::kWarn, "the metadata service does not answer as it should",
+      {{"state", Name(state_)},
+       {"item", path_},
+       {"reason", reason_},
+       {"meaning", advice.meaning},
+       {"advice", advice.advice}});
+}
+
+}  // namespace aliyun_ecs
