@@ -20,6 +20,7 @@ enum class ErrorCode {
   kUnauthorized,  // 401: the session token is unknown or expired
   kForbidden,     // 403: hardened-only without a token, or the channel is disabled
   kThrottled,     // 429, 503
+  kMissing,       // "there is none" of what every instance has
   kRefused,       // any other status
 };
 

@@ -21,7 +21,7 @@ class TokenBucket {
   // How many could be taken now; has a fraction.
   [[nodiscard]] double Remaining(SteadyTime now) const;
 
-  // How full it was at one moment. In the future: so full, and filling up only from then on.
+  // How full it was at one moment.
   struct Level {
     double tokens = 0;
     SteadyTime at;

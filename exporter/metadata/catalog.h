@@ -173,6 +173,7 @@ constexpr ItemId ItemAt(std::string_view path) {
 
 inline constexpr ItemId kSpotTerminationTime = ItemAt("instance/spot/termination-time");
 inline constexpr ItemId kRoleCredentials = ItemAt("ram/security-credentials/[role-name]");
+inline constexpr ItemId kInstanceId = ItemAt("instance-id");
 inline constexpr ItemId kInstanceTag = ItemAt("tags/instance/[key]");
 
 constexpr const DirectoryRow& Row(Directory directory) {

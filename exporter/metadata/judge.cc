@@ -8,8 +8,14 @@ namespace {
 constexpr int kIntervalsOfTrust = 3;
 constexpr unsigned kTriesUntilSettled = 3;
 
-// Any web server answers 404; only a metadata service gives tokens or values.
+// Any web server answers 404; only a metadata service gives tokens or values, and it always knows
+// the instance ID: nothing that it says counts while it answers that with "none" or with nonsense.
 bool IsProven(const Snapshot& snapshot) {
+  const Reading* const id = snapshot.Find(kInstanceId);
+  if (id != nullptr && id->failure &&
+      (id->failure->code == ErrorCode::kMissing || id->failure->code == ErrorCode::kMalformed)) {
+    return false;
+  }
   return snapshot.token_expiration ||
          std::any_of(snapshot.readings.begin(), snapshot.readings.end(),
                      [](const auto& entry) { return entry.second.value() != nullptr; });

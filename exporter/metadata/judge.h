@@ -29,7 +29,8 @@ struct SpotVerdict {
 //             must not end an alarm
 //  none       the last good answer said that there is no notice, it is younger than three spot
 //             intervals, nothing malformed has come since, and whoever answers has shown to be a
-//             metadata service: by a session token or by any value at all
+//             metadata service: by a session token or by any value at all, and not by lacking
+//             what every instance has
 //  unknown    otherwise
 [[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
 

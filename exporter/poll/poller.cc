@@ -24,7 +24,7 @@ constexpr Duration kLongestTokenRetry = seconds(25);
 constexpr Duration kAskWithoutTokenAgain = minutes(10);
 
 constexpr unsigned kThrottledUntilFailing = 3;
-// For all else, when one path is throttled whatever we do, and be it the most urgent.
+// For all else, when one path fails in a way that holds up all, and be it the most urgent.
 constexpr Duration kTurnOfOthers = seconds(5);
 
 // While nobody answers.
@@ -36,13 +36,14 @@ constexpr Duration kSilenceProbeInterval = seconds(20);
 constexpr Duration kCredentialsNearEnd = minutes(35);
 constexpr Duration kCredentialsNearEndInterval = seconds(60);
 
-// A listing that has become empty is asked for once more before its entries go.
-constexpr Duration kConfirmEmptiness = seconds(5);
+// What was there and is said to be gone is asked for once more.
+constexpr Duration kConfirmAfter = seconds(5);
 
 // More than NTP corrects little by little.
 constexpr Duration kClockStep = seconds(10);
 
-constexpr ItemId kInstanceId = ItemAt("instance-id");
+const ItemInstance kInstanceIdInstance{kInstanceId, {}};
+const Target kInstanceIdTarget = kInstanceIdInstance;
 constexpr std::string_view kTokenName = "(session token)";
 constexpr std::string_view kProbeName = "(without session token)";
 
@@ -83,7 +84,7 @@ bool IsSilence(const Error& error) {
 
 // Taken at its word, it would empty the instance's identity or take its interfaces away.
 Error NoneOfWhatEveryInstanceHas() {
-  return {ErrorCode::kRefused,
+  return {ErrorCode::kMissing,
           "the metadata service says that there is none, but every instance has one"};
 }
 
@@ -182,9 +183,8 @@ void Poller::Restore(SavedState saved, SteadyTime now) {
 // The instance ID has changed under us: a machine that was copied while it ran. Nothing that was
 // read before is true of this instance.
 void Poller::StartAnew() {
-  const ItemInstance instance_id{kInstanceId, {}};
   Log(LogLevel::kWarn, "this is another instance than before; everything is read anew",
-      {{"before", *snapshot_.readings.at(instance_id).Get<std::string>()},
+      {{"before", *snapshot_.readings.at(kInstanceIdInstance).Get<std::string>()},
        {"now", std::get<std::string>(*another_instance_->value)}});
   client_.DropToken();
   SpotHistory counts;
@@ -199,7 +199,8 @@ void Poller::StartAnew() {
   snapshot_.ready = false;
   schedule_ = Schedule(snapshot_.refresh_intervals, jitter_.phase());
   AddEverything(clock_.Steady());
-  snapshot_.readings.at(instance_id).answer = *std::exchange(another_instance_, std::nullopt);
+  snapshot_.readings.at(kInstanceIdInstance).answer =
+      *std::exchange(another_instance_, std::nullopt);
   began_anew_at_ = clock_.Steady();
   to_save_ = true;
 }
@@ -223,7 +224,7 @@ SteadyTime Poller::Step(std::stop_token stop) {
   access_.Remind(now);
   const Plan plan = MakePlan(now);
   if (plan.at > now || budget_.AvailableAt(now) > now) return NextCall();
-  if (state_file_ != nullptr && budget_.NeedsLease(now)) Save(budget_.Lease(now), now);
+  if (state_file_ != nullptr && budget_.NeedsLease()) Save(budget_.Lease(now), now);
   if (!budget_.TryTake(now)) return NextCall();
   std::visit([&](const auto& action) { Do(action, stop); }, plan.action);
   if (stop.stop_requested()) return NextCall();
@@ -294,7 +295,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   if (IsBackground(client_.session().ttl())) schedule_.OnBackgroundSent(sent);
   if (exchange.answer) {
     CountExchange(exchange, RequestCode::k200, kTokenName);
-    OnAnswered();
+    OnGoodAnswer();
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
     token_retry_at_ = sent;
@@ -311,7 +312,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   if (IsSilence(error)) {
     OnSilence(sent, /*urgent=*/false);
   } else {
-    OnAnswered();
+    OnGoodAnswer();
   }
   ask_without_token_ =
       error.code == ErrorCode::kForbidden && options_.posture_interval > Duration::zero() &&
@@ -364,7 +365,7 @@ void Poller::ProbeNormalMode(Schedule::Job& job, std::stop_token stop) {
   }
   schedule_.OnBackgroundSent(sent);
   CountExchange(exchange, CodeOf(exchange), kProbeName);
-  OnAnswered();
+  OnGoodAnswer();
   TakePosture(exchange);
   schedule_.OnAnswered(job, sent);
 }
@@ -403,18 +404,35 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
     return;
   }
   std::optional<Secret> body = *std::move(exchange.answer);
-  OnAnswered();
+  OnGoodAnswer();
   token_proven_ = true;
   token_failures_ = 0;
 
+  // Is it still the service that answers? The instance ID tells. It is asked for at once, and after
+  // a failure tried again by itself.
+  const auto suspect = [&] {
+    const Reading* const id = snapshot_.Find(kInstanceId);
+    if (id != nullptr && !id->failure) {
+      schedule_.Hasten(kInstanceIdTarget, at.steady, /*pressing=*/true);
+    }
+  };
   const auto malformed = [&](const Error& error) {
     CountExchange(exchange, RequestCode::kMalformed, path);
     OnFailed(job, exchange, error);
+    suspect();
   };
   const auto refuse = [&] {
     const Error error = NoneOfWhatEveryInstanceHas();
     access_.OnFailed(path, exchange, error);
     FailReading(job, at.steady, error);
+    suspect();
+    snapshot_.up = true;  // a 404 is an answer
+  };
+  const auto doubt = [&] {
+    const bool spot = RefreshOf(job.target) == RefreshClass::kSpot;
+    const Duration again = spot ? options_.notice_interval : kConfirmAfter;
+    schedule_.OnAnswered(job, at.steady, at.steady + again);
+    snapshot_.up = true;
   };
   if (const auto* const directory = std::get_if<Directory>(&job.target)) {
     std::optional<std::vector<std::string>> entries;
@@ -425,12 +443,13 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
     }
     CountExchange(exchange, CodeOf(exchange), path);
     const bool none = !entries || entries->empty();
-    if (none && Row(*directory).presence == Presence::kAlways) {
-      refuse();
-    } else {
-      access_.OnRead(at.steady);
-      OnListing(job, *directory, std::move(entries), at);
+    if (none && Row(*directory).presence == Presence::kAlways) return refuse();
+    access_.OnRead(at.steady);
+    if (none && !EntriesOf(ReadingOf(job.target)).empty() && !IsConfirmed(job, at.steady)) {
+      return doubt();
     }
+    job.doubted_at.reset();
+    OnListing(job, *directory, std::move(entries), at);
   } else {
     const auto& instance = std::get<ItemInstance>(job.target);
     std::optional<Value> value;
@@ -440,9 +459,13 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
       value = *std::move(parsed);
     }
     CountExchange(exchange, CodeOf(exchange), path);
-    if (!value && Row(instance.item).presence == Presence::kAlways) {
-      refuse();
-    } else if (IsAnotherInstance(instance, value)) {
+    if (!value && Row(instance.item).presence == Presence::kAlways) return refuse();
+    access_.OnRead(at.steady);
+    if (!value && ReadingOf(job.target).value() != nullptr && !IsConfirmed(job, at.steady)) {
+      return doubt();
+    }
+    job.doubted_at.reset();
+    if (IsAnotherInstance(instance, value)) {
       // A service that cannot make up its mind must not make us read everything again and again.
       if (began_anew_at_ && at.steady < *began_anew_at_ + options_.listing_interval) {
         FailReading(job, at.steady,
@@ -451,11 +474,22 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
         another_instance_ = Answer{std::move(value), at};
       }
     } else {
-      access_.OnRead(at.steady);
       OnItem(job, instance, std::move(value), at);
     }
   }
   snapshot_.up = true;
+}
+
+// Any web server says that there is none of whatever it is asked for. So what was there is gone
+// only when that was said twice, and the instance ID was told in between.
+bool Poller::IsConfirmed(Schedule::Job& job, SteadyTime at) {
+  if (!job.doubted_at) {
+    job.doubted_at = at;
+    schedule_.Hasten(kInstanceIdTarget, at, /*pressing=*/true);
+    return false;
+  }
+  const Reading* const id = snapshot_.Find(kInstanceId);
+  return id == nullptr || (id->answer && id->answer->at.steady >= *job.doubted_at);
 }
 
 bool Poller::IsAnotherInstance(const ItemInstance& instance,
@@ -491,23 +525,30 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
     }
     return;
   }
-  // The spot notice comes again soon anyway.
-  const bool in_silence =
-      silent_ && IsSilence(error) && RefreshOf(job.target) != RefreshClass::kSpot;
-  if (IsSilence(error)) {
-    OnSilence(sent, IsUrgent(job.target));
-  } else {
-    OnAnswered();
-  }
   if (error.code == ErrorCode::kUnauthorized && snapshot_.hardened) {
     if (!token_proven_) DelayToken(sent);
     if (!job.repeated) {
+      OnGoodAnswer();
       job.repeated = true;  // and is still due: asked again with the next token
       return;
     }
   }
   access_.OnFailed(path, exchange, error);
+  // Nobody is there, or nobody who answers as the service does: the others would fare alike.
+  const bool lost = IsSilence(error) || !IsGood(access_.state());
+  // The spot notice comes again soon anyway.
+  const bool in_silence = silent_ && lost && RefreshOf(job.target) != RefreshClass::kSpot;
+  if (!IsSilence(error)) OnAnswer();
+  if (lost) {
+    OnSilence(sent, IsUrgent(job.target));
+  } else {
+    OnGoodAnswer();
+  }
   FailReading(job, sent, error, in_silence);
+  // A path that makes every token useless must not be the first that each new one is tried on.
+  if (error.code == ErrorCode::kUnauthorized && snapshot_.hardened) {
+    job.due = std::max(job.due, token_retry_at_ + kTurnOfOthers);
+  }
   snapshot_.up = false;
 }
 
@@ -540,9 +581,13 @@ void Poller::Accept(Reading& reading, const std::string& path, std::optional<Val
   reading = Reading{Answer{std::move(value), at}, std::nullopt, 0};
 }
 
-void Poller::OnAnswered() {
+void Poller::OnAnswer() {
   budget_.OnAnswered();
   answered_since_throttling_ = true;
+}
+
+void Poller::OnGoodAnswer() {
+  OnAnswer();
   if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
   silent_ = false;
   schedule_.HoldBackgroundUntil(SteadyTime());
@@ -585,12 +630,6 @@ void Poller::OnListing(Schedule::Job& job, Directory directory,
   }
   Reading& reading = ReadingOf(job.target);
   const auto before = EntriesOf(reading);
-  const bool emptied = !before.empty() && (!entries || entries->empty());
-  if (emptied && !std::exchange(job.doubted, true)) {
-    schedule_.OnAnswered(job, at.steady, at.steady + kConfirmEmptiness);
-    return;
-  }
-  job.doubted = false;
   std::optional<Value> value;
   if (entries) value = *std::move(entries);
   Accept(reading, PathOf(job.target), std::move(value), at);

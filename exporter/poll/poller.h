@@ -104,6 +104,7 @@ class Poller {
                                                              const Credentials& credentials,
                                                              Instant at);
 
+  [[nodiscard]] bool IsConfirmed(Schedule::Job& job, SteadyTime at);
   [[nodiscard]] bool IsAnotherInstance(const ItemInstance& instance,
                                        const std::optional<Value>& value) const;
 
@@ -112,7 +113,8 @@ class Poller {
   Reading& ReadingOf(const Target& target);
   void DelayToken(SteadyTime now);
   void CountExchange(const Exchange& exchange, RequestCode code, std::string_view path);
-  void OnAnswered();
+  void OnAnswer();      // whatever it says, the service is there
+  void OnGoodAnswer();  // and speaks as it should
   void OnSilence(SteadyTime sent, bool urgent);
   void Publish();
 

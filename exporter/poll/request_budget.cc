@@ -24,16 +24,11 @@ constexpr Duration kNoDistance = milliseconds(100);
 constexpr double kCloserByEachAnswer = 0.8;
 
 constexpr unsigned kLeasedRequests = 16;
-constexpr Duration kLeasedFor = minutes(1);
 
 }  // namespace
 
 RequestBudget::RequestBudget(double rate, double burst, std::uint64_t jitter_seed, SteadyTime now)
-    : bucket_(rate, burst, now),
-      jitter_(jitter_seed),
-      paused_until_(now),
-      distant_until_(now),
-      leased_until_(now) {}
+    : bucket_(rate, burst, now), jitter_(jitter_seed), paused_until_(now), distant_until_(now) {}
 
 SteadyTime RequestBudget::AvailableAt(SteadyTime now) const {
   return std::max({bucket_.AvailableAt(now), paused_until_, distant_until_});
@@ -42,7 +37,7 @@ SteadyTime RequestBudget::AvailableAt(SteadyTime now) const {
 bool RequestBudget::TryTake(SteadyTime now) {
   if (now < paused_until_ || now < distant_until_ || !bucket_.TryTake(now)) return false;
   distant_until_ = now + distance_;
-  if (leased_requests_ > 0) --leased_requests_;
+  if (leased_ > 0) --leased_;
   return true;
 }
 
@@ -61,19 +56,20 @@ void RequestBudget::OnAnswered() {
 }
 
 RequestBudget::Saved RequestBudget::Lease(SteadyTime now) {
-  const double left = bucket_.Remaining(now);
-  leased_requests_ = static_cast<unsigned>(std::min(std::floor(left), double{kLeasedRequests}));
-  leased_until_ = now + kLeasedFor;
-  // From a time that is to come, so that nothing fills up until then that may be spent before.
-  return {{left - leased_requests_, leased_until_}, paused_until_, throttled_in_a_row_};
+  const auto level = bucket_.LevelAt(now);
+  leased_ = static_cast<unsigned>(std::min(std::floor(level.tokens), double{kLeasedRequests}));
+  return {level, leased_, paused_until_, throttled_in_a_row_};
 }
 
 RequestBudget::Saved RequestBudget::Final(SteadyTime now) const {
-  return {bucket_.LevelAt(now), paused_until_, throttled_in_a_row_};
+  return {bucket_.LevelAt(now), 0, paused_until_, throttled_in_a_row_};
 }
 
 void RequestBudget::Restore(const Saved& saved, SteadyTime now) {
-  bucket_.Restore({saved.level.tokens, std::min(saved.level.at, now + kLeasedFor)});
+  // What was owed is subtracted after it has filled up: a bucket that is full does not get fuller,
+  // so requests that were sent late are not made up for by the time before.
+  bucket_.Restore({saved.level.tokens, std::min(saved.level.at, now)});
+  bucket_.Restore({bucket_.Remaining(now) - saved.owed, now});
   paused_until_ = std::clamp(saved.paused_until, now, now + kLongestRetryAfter);
   throttled_in_a_row_ = saved.throttled_in_a_row;
   if (throttled_in_a_row_ > 0) distance_ = kFirstDistance;

@@ -38,6 +38,7 @@ class RequestBudget {
   // What a process that comes after this one has to know so that both together keep the promise.
   struct Saved {
     TokenBucket::Level level;
+    unsigned owed = 0;  // requests that may have been sent since
     SteadyTime paused_until;
     unsigned throttled_in_a_row = 0;
 
@@ -45,13 +46,10 @@ class RequestBudget {
   };
 
   // True when Lease() is to be called, and its outcome saved, before the next request is sent.
-  [[nodiscard]] bool NeedsLease(SteadyTime now) const {
-    return leased_requests_ == 0 || now >= leased_until_;
-  }
+  [[nodiscard]] bool NeedsLease() const { return leased_ == 0; }
 
-  // What to save before the next requests are sent: it already counts them as sent, some requests
-  // or a minute ahead, so that not each of them has to be saved. However this process ends, its
-  // successor does not get what was spent.
+  // What to save before the next requests are sent: some are owed already, so that not each of them
+  // has to be saved. However this process ends, its successor does not get what was spent.
   [[nodiscard]] Saved Lease(SteadyTime now);
 
   // What to save at an orderly end: nothing is sent any more.
@@ -68,8 +66,7 @@ class RequestBudget {
   SteadyTime paused_until_;
   Duration distance_{};       // between two requests while the service recovers; 0: recovered
   SteadyTime distant_until_;  // the next request's earliest time because of it
-  unsigned leased_requests_ = 0;
-  SteadyTime leased_until_;
+  unsigned leased_ = 0;       // requests that may be sent before the next Lease
 };
 
 }  // namespace aliyun_ecs

@@ -55,7 +55,9 @@ std::string PathOf(const Target& target) {
 }
 
 void Schedule::Add(const Target& target, SteadyTime now) {
-  jobs_.push_back(Job{target, now, now});
+  Job& job = jobs_.emplace_back();
+  job.target = target;
+  job.due = job.slot = now;
   ++unattempted_;
 }
 
@@ -81,7 +83,7 @@ bool Schedule::Before(const Job& a, const Job& b, SteadyTime now) const {
 }
 
 SteadyTime Schedule::EligibleAt(const Job& job) const {
-  return IsUrgent(job.target) ? job.due : BackgroundAt(job.due);
+  return IsUrgent(job.target) || job.pressing ? job.due : BackgroundAt(job.due);
 }
 
 SteadyTime Schedule::BackgroundAt(SteadyTime due) const {
@@ -141,9 +143,11 @@ void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence,
   job.due = std::min(job.due, sooner.value_or(job.due));
 }
 
-void Schedule::Hasten(const Target& target, SteadyTime time) {
+void Schedule::Hasten(const Target& target, SteadyTime time, bool pressing) {
   for (Job& job : jobs_) {
-    if (job.target == target) job.due = std::min(job.due, time);
+    if (job.target != target) continue;
+    job.due = std::min(job.due, time);
+    job.pressing = job.pressing || pressing;
   }
 }
 
@@ -160,6 +164,7 @@ void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   if (!job.attempted) --unattempted_;
   job.attempted = true;
   job.repeated = false;
+  job.pressing = false;
   filled_ = filled_ || unattempted_ == 0;
 }
 

@@ -47,13 +47,14 @@ class Schedule {
   struct Job {
     Target target;
     SteadyTime due;
-    SteadyTime slot;          // the target's place in its interval, which lateness does not move
-    unsigned failures = 0;    // in a row
-    bool attempted = false;   // answered or failed at least once
-    unsigned throttled = 0;   // since it was answered
-    bool repeated = false;    // for the caller: it is being asked again
-    bool doubted = false;     // for the caller: its answer is asked for once more
-    bool forgivable = false;  // it failed while nobody answered anything
+    SteadyTime slot;         // the target's place in its interval, which lateness does not move
+    unsigned failures = 0;   // in a row
+    bool attempted = false;  // answered or failed at least once
+    unsigned throttled = 0;  // since it was answered
+    bool repeated = false;   // for the caller: it is being asked again
+    bool pressing = false;   // does not wait for the background's distance
+    std::optional<SteadyTime> doubted_at;  // for the caller: since when its answer is not believed
+    bool forgivable = false;               // it failed while nobody answered anything
   };
 
   // `phase`: in [0, 1), where in an interval this instance's turns begin.
@@ -92,8 +93,9 @@ class Schedule {
   void OnFailed(Job& job, SteadyTime sent, bool in_silence = false,
                 std::optional<SteadyTime> sooner = std::nullopt);
 
-  // The target, if it is one of these, is due at `time` if it is not due sooner.
-  void Hasten(const Target& target, SteadyTime time);
+  // The target, if it is one of these, is due at `time` if it is not due sooner. `pressing`: then
+  // it does not wait for the background's distance, this once.
+  void Hasten(const Target& target, SteadyTime time, bool pressing = false);
 
   // The service would not answer the job's request before `resume`. That says nothing about the
   // job, so it stays due, but behind those that are due longer; and if it happens again and again,

@@ -92,13 +92,14 @@ class Members {
   bool good_;
 };
 
-// Longer ahead than any pause, lease or notice can be.
+// Longer ahead than any pause or notice can be.
 constexpr Duration kAhead = std::chrono::hours(24 * 32);
 
 bool ReadBudget(const Json& json, Instant now, RequestBudget::Saved& budget) {
   Members members(json, now);
   members.Read("tokens", budget.level.tokens);
-  members.Read("at", budget.level.at, kAhead);
+  members.Read("at", budget.level.at, Duration::zero());
+  members.Read("owed", budget.owed);
   members.Read("paused_until", budget.paused_until, kAhead);
   members.Read("throttled_in_a_row", budget.throttled_in_a_row);
   return members.good();
@@ -174,6 +175,7 @@ std::string SavedStateToJson(const SavedState& state, const std::string& boot_id
             {"budget",
              {{"tokens", budget.level.tokens},
               {"at", TimeToJson(budget.level.at)},
+              {"owed", budget.owed},
               {"paused_until", TimeToJson(budget.paused_until)},
               {"throttled_in_a_row", budget.throttled_in_a_row}}},
             {"spot",

@@ -296,6 +296,8 @@ TEST(PollerTest, ANoticeIsSeenAtTheNextSpotReadThenWatchedMoreCloselyAndItsWithd
 
   rig.service.WithInstance([](simulator::Instance& instance) { instance.ClearTermination(); });
   rig.RunFor(seconds(2));
+  EXPECT_EQ(rig.Spot().state, SpotState::kScheduled) << "not at the first word";
+  rig.RunFor(seconds(2));
   EXPECT_EQ(rig.Spot().state, SpotState::kNone);
   EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_notice_changes_total{change=\"withdrawn\"}"),
             1);
