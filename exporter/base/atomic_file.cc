@@ -50,8 +50,9 @@ bool WriteAll(int file, std::string_view content) {
 
 Result<void> WriteFileAtomically(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temporary = path + ".tmp";
-  // Not through a link that somebody else laid there.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  // Always a file of our own: what a crash left there, or a link or pipe that somebody laid, goes.
+  ::unlink(temporary.c_str());
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   Descriptor file(::open(temporary.c_str(), kFlags, mode));
   if (file.number() < 0) return Failed("written", path);
   const bool good = ::fchmod(file.number(), mode) == 0 && WriteAll(file.number(), content) &&
@@ -70,7 +71,11 @@ Result<void> RemoveFile(const std::string& path) {
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t most) {
   // Not waiting for the other end of a pipe.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0) return Failed("read", path);
+  struct stat status {};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return Failed("read", path);
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kUnavailable, JsonQuote(path) + " cannot be read: it is no file");
+  }
   std::string content;
   std::array<char, 16 * 1024> piece{};
   while (true) {
