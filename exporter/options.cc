@@ -220,8 +220,9 @@ std::optional<std::string> TakeOutputFile(Options& options, const std::string& t
   std::error_code ignored;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   if (!path.has_filename() || !std::filesystem::is_directory(folder, ignored) ||
-      std::filesystem::is_directory(path, ignored)) {
-    return "a file in a folder that exists";
+      (std::filesystem::exists(path, ignored) &&
+       !std::filesystem::is_regular_file(path, ignored))) {
+    return "a regular file, there or not yet, in a folder that exists";
   }
   options.*kMember = text;
   return std::nullopt;
@@ -448,6 +449,9 @@ Options Reader::MakeOptions() {
         fmt::format("--poll.budget: {} requests per second are not enough for "
                     "--poll.spot-interval={:g}s and all else; at least {:.2f}",
                     options.poll.budget, ToSeconds(options.poll.spot_interval), needed));
+  }
+  if (!options.state_file.empty() && options.state_file == options.spot_notice_file) {
+    Complain("--spot.notice-file: it must be another file than --state.file");
   }
   if (options.listen_addresses.empty() && complaints_.empty()) {
     Complain("--web.listen-address: the list is empty, so there is nowhere to listen");

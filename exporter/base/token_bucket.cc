@@ -30,7 +30,7 @@ double TokenBucket::Remaining(SteadyTime now) const {
 }
 
 void TokenBucket::Restore(const Level& level) {
-  level_ = {std::clamp(level.tokens, 0.0, burst_), level.at};
+  level_ = {level.tokens > 0 ? std::min(level.tokens, burst_) : 0.0, level.at};
 }
 
 }  // namespace aliyun_ecs

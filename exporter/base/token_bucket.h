@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "base/clock.h"
 
 namespace aliyun_ecs {
@@ -28,7 +30,9 @@ class TokenBucket {
 
     friend bool operator==(const Level&, const Level&) = default;
   };
-  [[nodiscard]] Level LevelAt(SteadyTime now) const { return {Remaining(now), now}; }
+  [[nodiscard]] Level LevelAt(SteadyTime now) const {
+    return {Remaining(now), std::max(now, level_.at)};
+  }
 
   // Goes on from `level`, which another process left; more than the burst is the burst.
   void Restore(const Level& level);

@@ -5,8 +5,9 @@
 namespace aliyun_ecs {
 namespace {
 
-// How fast two clocks may drift apart, with room: NTP itself slews by up to 500 parts per million.
-constexpr int kDriftPerMillion = 1000;
+// How fast two clocks may drift apart, with room for bad crystals. While NTP slews faster, the
+// ranges stop overlapping now and then, and begin anew.
+constexpr int kDriftPerMillion = 200;
 
 }  // namespace
 

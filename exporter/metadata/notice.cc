@@ -24,9 +24,11 @@ NoticeEvent ObserveNotice(SpotHistory& spot, std::optional<SystemTime> terminati
   // How long until then; the later of both clocks' opinions, because it is the safer one.
   Duration left{};
   if (termination) left = *termination - std::min(at.system, service_time);
-  const bool is_new = was_absent || ahead;
+  // What has just gone after its time, and is told again, is not new.
+  const bool is_new = (was_absent && termination != spot.ended) || ahead;
   if (is_new && left < Duration::zero() && left > -kLargestClockError) left = kLead;
   if (!termination || left <= -kNoticeOutlivesItsTime) {
+    if (standing) spot.ended = standing;
     spot.termination.reset();
     spot.first_seen.reset();
     if (ahead) ++spot.withdrawn;

@@ -79,7 +79,8 @@ struct SpotHistory {
   std::optional<SystemTime> termination;  // of the notice that stands
   std::optional<SystemTime> first_seen;   // set together with `termination`
   SteadyTime ends_at;  // its time, told when it was read: a step of the wall clock moves it not
-  bool was_absent = false;  // the newest answer said that there is none
+  bool was_absent = false;          // the newest answer said that there is none
+  std::optional<SystemTime> ended;  // of the notice before
   std::uint64_t notices = 0;
   std::uint64_t moved = 0;
   std::uint64_t withdrawn = 0;

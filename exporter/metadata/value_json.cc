@@ -1,5 +1,6 @@
 #include "metadata/value_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -49,14 +50,35 @@ Result<Value> PublicKeyFromJson(const Json& json) {
   return PublicKey{*type, *fingerprint};
 }
 
+// A time or null; false for anything else.
+bool ReadTime(const Json& json, const char* name, std::optional<SystemTime>& into) {
+  if (json.contains(name) && json[name].is_null()) return true;
+  if (const auto text = TextOf(json, name)) into = ParseUtc(*text);
+  return into.has_value();
+}
+
+bool IsArrayOfTexts(const Json& json) {
+  return json.is_array() &&
+         std::all_of(json.begin(), json.end(), [](const Json& word) { return word.is_string(); });
+}
+
+// What ToJson makes of a value of that shape is of one kind of JSON.
+bool IsOfItsKind(Shape shape, const Json& json) {
+  if (shape == Shape::kList) return IsArrayOfTexts(json);
+  if (shape == Shape::kKilobitsPerSecond) return json.is_number_unsigned();
+  return json.is_string();
+}
+
 Result<Value> CredentialsFromJson(const Json& json) {
   if (!json.is_object() || !json.contains("success") || !json["success"].is_boolean()) {
     return NoValue();
   }
   Credentials credentials;
   credentials.success = json["success"].get<bool>();
-  if (const auto text = TextOf(json, "expiration")) credentials.expiration = ParseUtc(*text);
-  if (const auto text = TextOf(json, "last_updated")) credentials.last_updated = ParseUtc(*text);
+  if (!ReadTime(json, "expiration", credentials.expiration) ||
+      !ReadTime(json, "last_updated", credentials.last_updated)) {
+    return NoValue();
+  }
   if (credentials.success && !credentials.expiration) return NoValue();
   return credentials;
 }
@@ -68,6 +90,7 @@ Json ToJson(const Value& value) { return std::visit(ValueToJson(), value); }
 Result<Value> ValueFromJson(const Item& item, const Json& json) {
   if (item.shape == Shape::kPublicKey) return PublicKeyFromJson(json);
   if (item.shape == Shape::kCredentialDocument) return CredentialsFromJson(json);
+  if (!IsOfItsKind(item.shape, json)) return NoValue();
   // The other shapes are text, or print as the service prints them.
   auto value = ParseItem(item, Secret(json.is_string() ? json.get<std::string>() : json.dump()));
   if (!value) return tl::unexpected(std::move(value).error());
@@ -76,7 +99,7 @@ Result<Value> ValueFromJson(const Item& item, const Json& json) {
 }
 
 Result<std::vector<std::string>> ListingFromJson(const Json& json) {
-  if (!json.is_array()) return NoValue();
+  if (!IsArrayOfTexts(json)) return NoValue();
   return ParseListing(Secret(json.dump()));
 }
 

@@ -22,7 +22,10 @@ std::string ContentOf(const Snapshot& snapshot, const SpotVerdict& spot) {
 void NoticeFile::Follow(const Snapshot& snapshot, Instant now) {
   const SpotVerdict spot = JudgeSpot(snapshot, now);
   // Unknown is no reason to take a notice away, unless it is known that the notice is over.
-  const bool over = spot.state == SpotState::kUnknown && snapshot.spot.termination;
+  // A time that the service tells without being a notice is a left-over.
+  const Reading* const told = snapshot.Find(kSpotTerminationTime);
+  const bool over = spot.state == SpotState::kUnknown &&
+                    (snapshot.spot.termination || (told != nullptr && told->value() != nullptr));
   if (spot.state == SpotState::kUnknown && !over) return;
   const bool scheduled = spot.state == SpotState::kScheduled;
   const std::string wanted = scheduled ? ContentOf(snapshot, spot) : std::string();

@@ -24,7 +24,7 @@ constexpr Duration kLongestTokenRetry = seconds(25);
 constexpr Duration kAskWithoutTokenAgain = minutes(10);
 
 constexpr unsigned kThrottledUntilFailing = 3;
-// For all else, when one path fails in a way that holds up all, and be it the most urgent.
+// For all else, when one path makes every session token useless, and be it the most urgent.
 constexpr Duration kTurnOfOthers = seconds(5);
 
 // While nobody answers.
@@ -80,6 +80,12 @@ RequestCode CodeOf(const Exchange& exchange) {
 // Nobody is there, or nobody has the time: another request would fare alike.
 bool IsSilence(const Error& error) {
   return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
+}
+
+// Somebody is there, but may not be the service.
+bool IsOddAnswer(const Error& error) {
+  return error.code == ErrorCode::kMalformed || error.code == ErrorCode::kMissing ||
+         error.code == ErrorCode::kRefused || error.code == ErrorCode::kForbidden;
 }
 
 // Taken at its word, it would empty the instance's identity or take its interfaces away.
@@ -408,24 +414,14 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
   token_proven_ = true;
   token_failures_ = 0;
 
-  // Is it still the service that answers? The instance ID tells. It is asked for at once, and after
-  // a failure tried again by itself.
-  const auto suspect = [&] {
-    const Reading* const id = snapshot_.Find(kInstanceId);
-    if (id != nullptr && !id->failure) {
-      schedule_.Hasten(kInstanceIdTarget, at.steady, /*pressing=*/true);
-    }
-  };
   const auto malformed = [&](const Error& error) {
     CountExchange(exchange, RequestCode::kMalformed, path);
     OnFailed(job, exchange, error);
-    suspect();
   };
   const auto refuse = [&] {
     const Error error = NoneOfWhatEveryInstanceHas();
     access_.OnFailed(path, exchange, error);
     FailReading(job, at.steady, error);
-    suspect();
     snapshot_.up = true;  // a 404 is an answer
   };
   const auto doubt = [&] {
@@ -519,7 +515,8 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
     OnThrottled(exchange);
     if (it_alone) {
       FailReading(job, sent, error);
-      job.due = std::max(job.due, budget_.paused_until() + kTurnOfOthers);
+      // One of the others first.
+      job.due = std::max(job.due, budget_.paused_until() + seconds(1));
     } else {
       schedule_.OnThrottled(job, budget_.paused_until());
     }
@@ -555,6 +552,10 @@ void Poller::OnFailed(Schedule::Job& job, const Exchange& exchange, const Error&
 void Poller::FailReading(Schedule::Job& job, SteadyTime sent, const Error& error, bool in_silence) {
   Reading& reading = ReadingOf(job.target);
   const std::string path = PathOf(job.target);
+  // Is it still the service that answers? The instance ID tells, at once.
+  if (!reading.failure && IsOddAnswer(error) && job.target != kInstanceIdTarget) {
+    schedule_.Hasten(kInstanceIdTarget, sent, /*pressing=*/true);
+  }
   // What is the service's trouble is told of once, for all items.
   const bool its_own = !reading.failure && !in_silence && IsGood(access_.state());
   const bool tell = its_own && rarely_.MaySay(path, sent);
@@ -588,7 +589,12 @@ void Poller::OnAnswer() {
 
 void Poller::OnGoodAnswer() {
   OnAnswer();
-  if (silent_) schedule_.OnSilenceEnded(clock_.Steady());
+  if (silent_) {
+    const SteadyTime now = clock_.Steady();
+    schedule_.OnSilenceEnded(now);
+    // First of all, whose answer it is.
+    schedule_.Hasten(kInstanceIdTarget, now, /*pressing=*/true);
+  }
   silent_ = false;
   schedule_.HoldBackgroundUntil(SteadyTime());
 }

@@ -13,8 +13,17 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr Duration kFirstPause = seconds(5);
-// A notice lives five minutes: a longer pause of our own could sleep through it.
+// A notice lives five minutes. Where only some of the answers are refusals, long pauses would sleep
+// through it; a service that has refused this often in a row refuses all.
+constexpr Duration kLongPause = seconds(10);
+constexpr unsigned kRefusesAll = 10;
 constexpr Duration kLongestPause = minutes(1);
+
+Duration PauseAfter(unsigned throttled_in_a_row) {
+  return throttled_in_a_row <= kRefusesAll
+             ? DoublingBackoff(throttled_in_a_row, kFirstPause, kLongPause)
+             : DoublingBackoff(throttled_in_a_row - kRefusesAll, 2 * kLongPause, kLongestPause);
+}
 constexpr Duration kLongestRetryAfter = minutes(10);
 
 // After a pause. The longest still lets the spot notice be read at its interval.
@@ -43,7 +52,7 @@ bool RequestBudget::TryTake(SteadyTime now) {
 
 void RequestBudget::OnThrottled(SteadyTime now, std::optional<Duration> retry_after) {
   ++throttled_in_a_row_;
-  const Duration pause = DoublingBackoff(throttled_in_a_row_, kFirstPause, kLongestPause);
+  const Duration pause = PauseAfter(throttled_in_a_row_);
   const Duration asked = std::min(retry_after.value_or(Duration::zero()), kLongestRetryAfter);
   paused_until_ = now + std::max(jitter_.Stretch(pause), asked);
   distance_ = std::clamp(distance_ * 2, kFirstDistance, kLongestDistance);

@@ -165,7 +165,10 @@ void Schedule::OnAttempted(Job& job, SteadyTime sent) {
   job.attempted = true;
   job.repeated = false;
   job.pressing = false;
-  filled_ = filled_ || unattempted_ == 0;
+  if (filled_ || unattempted_ > 0) return;
+  filled_ = true;
+  // A fleet that was filled together does not go on together.
+  background_free_at_ = sent + duration_cast<Duration>(Spacing() * phase_);
 }
 
 // The turns of an interval come at the same moments for ever, however late a request was: so the
@@ -181,7 +184,8 @@ SteadyTime Schedule::NextTurn(Duration interval, SteadyTime after) const {
 double Schedule::Place(std::size_t n) const {
   constexpr double kGoldenRatio = 0.6180339887498949;
   const double whole = phase_ + static_cast<double>(n + 1) * kGoldenRatio;
-  return std::max(whole - std::floor(whole), kSoonest);
+  const double place = whole - std::floor(whole);
+  return place < kSoonest ? place + 0.5 : place;
 }
 
 Duration Schedule::Spacing() const {

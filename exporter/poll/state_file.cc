@@ -1,5 +1,7 @@
 #include "poll/state_file.h"
 
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,11 +15,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
-constexpr std::size_t kMaxFileBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 constexpr mode_t kOwnerOnly = 0600;
 
 // Times are whole nanoseconds: since boot, or since 1970.
-Json TimeToJson(SteadyTime time) { return time.time_since_epoch().count(); }
+// What ended before the machine was started is as well taken for ended then.
+Json TimeToJson(SteadyTime time) { return std::max(time, SteadyTime()).time_since_epoch().count(); }
 Json TimeToJson(SystemTime time) { return time.time_since_epoch().count(); }
 Json TimeToJson(const std::optional<SystemTime>& time) { return time ? TimeToJson(*time) : Json(); }
 
@@ -50,13 +53,15 @@ class Members {
     const Json* const member = Find(name);
     if (member == nullptr || !member->is_number()) return Spoil();
     into = member->get<double>();
+    constexpr double kMost = 1e6;  // more than any bucket holds
+    if (!(into >= 0 && into <= kMost)) Spoil();
   }
   // At most `ahead` after now.
   void Read(const char* name, SteadyTime& into, Duration ahead) {
     const auto count = Count(name);
     if (!count) return Spoil();
     into = SteadyTime(Duration(*count));
-    if (into > now_.steady + ahead) Spoil();
+    if (into - now_.steady > ahead) Spoil();
   }
   void Read(const char* name, SystemTime& into) {
     const auto count = Count(name);
@@ -94,6 +99,8 @@ class Members {
 
 // Longer ahead than any pause or notice can be.
 constexpr Duration kAhead = std::chrono::hours(24 * 32);
+// As far as a time can be that the service told.
+constexpr Duration kAheadOfNotice = std::chrono::hours(24 * 366 * 230);
 
 bool ReadBudget(const Json& json, Instant now, RequestBudget::Saved& budget) {
   Members members(json, now);
@@ -109,7 +116,8 @@ bool ReadSpot(const Json& json, Instant now, SpotHistory& spot) {
   Members members(json, now);
   members.Read("termination", spot.termination);
   members.Read("first_seen", spot.first_seen);
-  members.Read("ends_at", spot.ends_at, kAhead);
+  // A service may tell any time; that must not cost the rest.
+  members.Read("ends_at", spot.ends_at, kAheadOfNotice);
   members.Read("was_absent", spot.was_absent);
   members.Read("notices", spot.notices);
   members.Read("moved", spot.moved);
@@ -209,7 +217,8 @@ Result<SavedState> SavedStateFromJson(std::string_view text, const std::string& 
   const auto fail = [](std::string why) { return Fail(ErrorCode::kInvalid, std::move(why)); };
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return fail("it is damaged");
-  if (!json.contains("version") || json["version"] != kVersion)
+  if (!json.contains("version") || !json["version"].is_number_unsigned() ||
+      json["version"] != kVersion)
     return fail("it is of another version");
   if (boot_id.empty() || !json.contains("boot_id") || json["boot_id"] != boot_id) {
     return fail("it is of another boot or another machine");
@@ -246,7 +255,12 @@ std::optional<SavedState> StateFile::Load(Instant now) {
 }
 
 void StateFile::Save(const SavedState& state, SteadyTime now) {
-  const auto written = WriteFileAtomically(path_, SavedStateToJson(state, boot_id_), kOwnerOnly);
+  std::string json = SavedStateToJson(state, boot_id_);
+  if (json.size() > kMaxFileBytes) {
+    // Whatever a service may tell, the budget and the notice are kept.
+    json = SavedStateToJson({state.budget, state.spot, {}, {}, {}}, boot_id_);
+  }
+  const auto written = WriteFileAtomically(path_, json, kOwnerOnly);
   if (!written && rarely_.MaySay("save", now)) {
     Log(LogLevel::kWarn,
         "the state file cannot be written; a restart may exceed the request budget",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -171,6 +172,48 @@ TEST(TokenBucketTest, SucceedsAtTheTimeItNamesEvenAfterTimeWentBackwards) {
   const SteadyTime next = bucket.AvailableAt(kStart);
   EXPECT_TRUE(bucket.TryTake(next))
       << "named " << ToSeconds(next - kStart) << " s, but took one at 10 s";
+}
+
+// A bucket that goes on from `level`, of 2 a second and at most 10 at once.
+TokenBucket RestoredTo(const TokenBucket::Level& level) {
+  TokenBucket bucket(2, 10, kStart);
+  bucket.Restore(level);
+  return bucket;
+}
+
+TEST(TokenBucketTest, GoesOnWhereAnotherWasLeft) {
+  TokenBucket first(2, 10, kStart);
+  EXPECT_EQ(TakeAll(first, kStart), 10);
+  const SteadyTime left_at = kStart + milliseconds(1250);
+  TokenBucket second = RestoredTo(first.LevelAt(left_at));
+  for (int ms = 1250; ms < 8000; ms += 50) {
+    const SteadyTime now = kStart + milliseconds(ms);
+    EXPECT_DOUBLE_EQ(second.Remaining(now), first.Remaining(now)) << ms;
+  }
+  EXPECT_EQ(TakeAll(second, left_at), 2);
+}
+
+TEST(TokenBucketTest, FillsUpOnlyFromALevelThatIsToCome) {
+  const SteadyTime to_come = kStart + seconds(60);
+  TokenBucket bucket = RestoredTo({3, to_come});
+  EXPECT_DOUBLE_EQ(bucket.Remaining(kStart), 3);
+  EXPECT_DOUBLE_EQ(bucket.Remaining(to_come), 3);
+  EXPECT_DOUBLE_EQ(bucket.Remaining(to_come + seconds(1)), 5);
+  EXPECT_EQ(TakeAll(bucket, kStart), 3);
+  EXPECT_FALSE(bucket.TryTake(to_come));
+  EXPECT_TRUE(bucket.TryTake(to_come + milliseconds(501)));
+}
+
+TEST(TokenBucketTest, RestoresNothingThatItCouldNotHold) {
+  EXPECT_DOUBLE_EQ(RestoredTo({1e300, kStart}).Remaining(kStart), 10);
+  EXPECT_DOUBLE_EQ(RestoredTo({-5, kStart}).Remaining(kStart), 0);
+  EXPECT_DOUBLE_EQ(RestoredTo({std::numeric_limits<double>::infinity(), kStart}).Remaining(kStart),
+                   10);
+  // Of what is no number nothing is known, so nothing is given.
+  TokenBucket bucket = RestoredTo({std::numeric_limits<double>::quiet_NaN(), kStart});
+  EXPECT_DOUBLE_EQ(bucket.Remaining(kStart), 0);
+  EXPECT_FALSE(bucket.TryTake(kStart));
+  EXPECT_TRUE(bucket.TryTake(kStart + seconds(1)));
 }
 
 }  // namespace

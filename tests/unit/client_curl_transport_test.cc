@@ -645,5 +645,46 @@ TEST(CurlTransportTest, NamesNoTokenInAnErrorMessage) {
   }
 }
 
+TEST(CurlTransportTest, TellsTheDateOfTheService) {
+  const std::pair<std::string, std::optional<SystemTime>> kCases[] = {
+      {"Date: Tue, 07 Apr 2020 17:03:00 GMT\r\n", ParseUtc("2020-04-07T17:03:00Z")},
+      {"date: Tue, 07 Apr 2020 17:03:00 GMT\r\n", ParseUtc("2020-04-07T17:03:00Z")},
+      {"", std::nullopt},
+      {"Date:\r\n", std::nullopt},
+      {"Date: soon\r\n", std::nullopt},
+      {"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", std::nullopt},
+      {"Date: Fri, 01 Jan 9999 00:00:00 GMT\r\n", std::nullopt},
+  };
+  for (const auto& [header, expected] : kCases) {
+    RawServer server({Say(Http("200 OK", "x", header))});
+    CurlTransport transport(server.url(), kUserAgent);
+    const auto response = transport.Perform(Get("/"), {});
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->date, expected) << header;
+  }
+}
+
+TEST(CurlTransportTest, TellsWhenTheAnswerCameThroughAProxy) {
+  for (const auto& [header, expected] :
+       {std::pair("", false), {"Via: 1.1 squid\r\n", true}, {"via: 1.1 x\r\n", true}}) {
+    RawServer server({Say(Http("403 Forbidden", "x", header))});
+    CurlTransport transport(server.url(), kUserAgent);
+    const auto response = transport.Perform(Get("/"), {});
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->through_proxy, expected) << header;
+  }
+}
+
+TEST(CurlTransportTest, AHeadThatDoesNotEndIsNoAnswer) {
+  const std::string line = "X-Endless: " + std::string(1000, 'x') + "\r\n";
+  RawServer::Reply endless{{"HTTP/1.1 200 OK\r\n"}};
+  for (int i = 0; i < 100; ++i) endless.pieces.push_back(line);
+  RawServer server({endless});
+  CurlTransport transport(server.url(), kUserAgent);
+  const auto response = transport.Perform(Get("/"), {});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kMalformed);
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -485,5 +485,37 @@ TEST(SessionTest, IsClosedOnceTheTokenWasDropped) {
   EXPECT_EQ(session.Expiration(), std::nullopt);
 }
 
+TEST_F(MetadataClientTest, ReadsWithoutATokenInEitherModeWhenAskedTo) {
+  for (const auto& options : {kHardened, kNormal}) {
+    MetadataClient client(transport_, clock_, options);
+    if (client.NeedsToken()) GetToken(client);
+    transport_.Answer(200, "cn-hangzhou");
+    EXPECT_EQ(BodyOf(client.ReadWithoutToken("region-id", {})), "cn-hangzhou");
+    EXPECT_EQ(LastRequest().path, "/latest/meta-data/region-id");
+    EXPECT_TRUE(LastRequest().headers.empty());
+    transport_.Answer(401);
+    EXPECT_EQ(client.ReadWithoutToken("region-id", {}).answer.error().code,
+              ErrorCode::kUnauthorized);
+    EXPECT_FALSE(client.NeedsToken()) << "no token was refused";
+  }
+}
+
+TEST_F(MetadataClientTest, ADroppedTokenIsNotSentAgain) {
+  MetadataClient client(transport_, clock_, kHardened);
+  GetToken(client);
+  client.DropToken();
+  EXPECT_TRUE(client.NeedsToken());
+}
+
+TEST_F(MetadataClientTest, ReadsAsMuchAsItIsTold) {
+  MetadataClient client(transport_, clock_, kNormal);
+  transport_.Answer(200, "x");
+  static_cast<void>(client.Read("mac", {}));
+  EXPECT_EQ(LastRequest().max_body_bytes, kMaxItemBytes);
+  transport_.Answer(200, "x");
+  static_cast<void>(client.Read("disks/", {}, kMaxDocumentBytes));
+  EXPECT_EQ(LastRequest().max_body_bytes, kMaxDocumentBytes);
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -91,5 +91,16 @@ TEST(CatalogTest, SomeFamilyHasEachMetadataPathInItsHelp) {
   }
 }
 
+TEST(TagLabelTest, KeepsWhatALabelNameMayHave) {
+  EXPECT_EQ(TagLabel("team"), "tag_team");
+  EXPECT_EQ(TagLabel("Cost-Center.2"), "tag_Cost_Center_2");
+  EXPECT_EQ(TagLabel("acs:ecs@x=y,z"), "tag_acs_ecs_x_y_z");
+}
+
+TEST(FirstFillCostTest, CountsTagsOnlyWhereSomebodyWantsThem) {
+  EXPECT_EQ(FirstFillCost(1, 1, 1, 1), 52u);
+  EXPECT_EQ(FirstFillCost(1, 1, 1, 1, 2), 52u + 1 + 2) << "the listing and two tags";
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -834,5 +834,22 @@ TEST(IsIndexTest, RefusesMoreThanTheMostBytes) {
   EXPECT_FALSE(IsIndex(std::string(kMaxIndexBytes + 1, 'x')));
 }
 
+TEST(ParseListingTest, PassesOverNamesOfPeopleThatCannotStandInAPath) {
+  const auto tags =
+      ParseListing(Secret("team\nenv\n环境\ncost center\n[x]\na/b\nteam"), Naming::kUsers);
+  ASSERT_TRUE(tags);
+  EXPECT_EQ(*tags, (std::vector<std::string>{"env", "team"}));
+  EXPECT_FALSE(ParseListing(Secret("team\n环境"), Naming::kVendor));
+}
+
+TEST(ParseListingTest, TakesNoPageForNamesOfPeople) {
+  EXPECT_FALSE(ParseListing(Secret("<html>\nteam\n</html>"), Naming::kUsers));
+  EXPECT_FALSE(ParseListing(Secret("team\x01"), Naming::kUsers));
+  EXPECT_FALSE(ParseListing(Secret("\xff\xfe"), Naming::kUsers));
+  std::string many;
+  for (int i = 0; i < 10'000; ++i) many += "tag" + std::to_string(i) + "\n";
+  EXPECT_FALSE(ParseListing(Secret(many), Naming::kUsers));
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -290,5 +290,59 @@ TEST(OptionsTest, MetadataUrlsLoseTheirFinalSlash) {
   EXPECT_EQ(Read({"--metadata.url=http://[::1]"}).options.metadata_url, "http://[::1]");
 }
 
+TEST(OptionsTest, PostureMayBeTurnedOff) {
+  EXPECT_EQ(Read({}).options.poll.posture_interval, hours(1));
+  EXPECT_EQ(Read({"--poll.posture-interval=0"}).options.poll.posture_interval, Duration::zero());
+  EXPECT_EQ(Read({"--poll.posture-interval=5m"}).options.poll.posture_interval, minutes(5));
+  for (const auto* const wrong : {"--poll.posture-interval=0.5s", "--poll.posture-interval=-1s",
+                                  "--poll.posture-interval=25h", "--poll.posture-interval="}) {
+    EXPECT_THAT(Read({wrong}).complaints, ElementsAre(HasSubstr("0, or a duration"))) << wrong;
+  }
+}
+
+TEST(OptionsTest, InstanceTagsAreAListHoweverTheyAreGiven) {
+  const std::vector<std::string> expected{"team", "env"};
+  EXPECT_EQ(Read({"--metrics.instance-tags=team,env"}).options.poll.instance_tags, expected);
+  EXPECT_EQ(Read({"--metrics.instance-tags=team", "--metrics.instance-tags= env"})
+                .options.poll.instance_tags,
+            expected);
+  EXPECT_EQ(Read({}, {{"ALIYUN_ECS_EXPORTER_METRICS_INSTANCE_TAGS", "team, env"}})
+                .options.poll.instance_tags,
+            expected);
+  const File list("metrics.instance-tags: [team, env]\n"),
+      word("metrics: {instance-tags: 'team,env'}\n");
+  EXPECT_EQ(Read({list.flag().c_str()}).options.poll.instance_tags, expected);
+  EXPECT_EQ(Read({word.flag().c_str()}).options.poll.instance_tags, expected);
+}
+
+TEST(OptionsTest, RefusesTagsThatCannotBeReadOrMakeTheSameLabel) {
+  for (const auto* const wrong : {"--metrics.instance-tags=", "--metrics.instance-tags=team,,env",
+                                  "--metrics.instance-tags=cost center",
+                                  "--metrics.instance-tags=../x", "--metrics.instance-tags=环境"}) {
+    EXPECT_THAT(Read({wrong}).complaints, ElementsAre(HasSubstr("a list of tag keys"))) << wrong;
+  }
+  EXPECT_THAT(Read({"--metrics.instance-tags=a-b,a.b"}).complaints,
+              ElementsAre(HasSubstr("tag_a_b is twice")));
+}
+
+TEST(OptionsTest, FilesToWriteMustHaveAPlaceAndBeTwo) {
+  const Invocation good = Read({"--state.file=/tmp/aliyun_ecs_state_that_is_not_there"});
+  EXPECT_EQ(good.options.state_file, "/tmp/aliyun_ecs_state_that_is_not_there");
+  EXPECT_EQ(Read({"--spot.notice-file=here.json"}).options.spot_notice_file, "here.json");
+  for (const auto* const wrong :
+       {"--state.file=/no/such/folder/x", "--state.file=/tmp", "--state.file=/tmp/",
+        "--state.file=/dev/null", "--spot.notice-file=/no/such/folder/x", "--spot.notice-file="}) {
+    EXPECT_THAT(Read({wrong}).complaints, ElementsAre(HasSubstr("in a folder that exists")))
+        << wrong;
+  }
+  EXPECT_THAT(Read({"--state.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
+              ElementsAre(HasSubstr("another file")));
+  EXPECT_THAT(
+      Read({"--state.file=/no/x", "--poll.posture-interval=x", "--metrics.instance-tags=a b"})
+          .complaints,
+      ::testing::SizeIs(3))
+      << "all complaints at once";
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

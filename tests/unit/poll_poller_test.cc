@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "support/exporter_rig.h"
 
 namespace aliyun_ecs {
@@ -727,6 +728,162 @@ TEST(PollerTest, AScrapeCausesNoRequest) {
   const auto before = rig.transport.requests();
   for (int i = 0; i < 1000; ++i) ASSERT_FALSE(rig.Page().empty());
   EXPECT_EQ(rig.transport.requests(), before);
+}
+
+TEST(PollerTest, WhatIsSaidToBeGoneOnceIsNotGone) {
+  // 404 once, for one path: a glitch, or a proxy's page.
+  for (const std::string_view path :
+       {"/eipv4", "/disks/", "/public-keys/", "/security-credentials/", "/SimulatedEcsRole",
+        "spot/termination-time"}) {
+    PollOptions poll;
+    poll.identity_interval = poll.credentials_interval = poll.listing_interval = minutes(2);
+    ExporterRig rig(LinuxInstance(), poll);
+    rig.service.WithInstance([&](simulator::Instance& instance) {
+      instance.SetTermination(rig.clock.System() + hours(10));
+    });
+    rig.RunFor(minutes(10));
+    const auto identity_of = [&] {
+      std::string lines;
+      for (const auto line : Split(rig.Page(), '\n')) {
+        const bool identity = line.find("_info{") != std::string_view::npos ||
+                              line.find("_attached ") != std::string_view::npos ||
+                              line.find("credential_expiration") != std::string_view::npos ||
+                              line.find("termination_timestamp") != std::string_view::npos;
+        if (identity) lines += std::string(line) + "\n";
+      }
+      return lines;
+    };
+    const std::string before = identity_of();
+    for (int time = 0; time < 2; ++time) {
+      bool answered = false;
+      rig.transport.Interfere([&](const HttpRequest& request) {
+        if (answered || !request.path.ends_with(path)) return std::optional<Result<HttpResponse>>();
+        answered = true;
+        return AnswerWith(404);
+      });
+      for (int second = 0; second < 200; ++second) {
+        rig.RunFor(seconds(1));
+        ASSERT_EQ(identity_of(), before) << path;
+      }
+      EXPECT_TRUE(answered) << path;
+    }
+  }
+}
+
+TEST(PollerTest, AnotherInstanceIdBeginsAnewButAServiceThatWaversIsNotBelieved) {
+  ExporterRig rig;
+  rig.RunFor(minutes(10));
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    ASSERT_TRUE(instance.Put("meta-data/instance-id", "i-bp1simulated00000002"));
+    ASSERT_TRUE(instance.Put("meta-data/hostname", "simulated-ecs-2"));
+  });
+  rig.RunFor(hours(1) + minutes(1));
+  EXPECT_NE(rig.Page().find("hostname=\"simulated-ecs-2\""), std::string::npos);
+  EXPECT_NE(rig.Page().find("instance_id=\"i-bp1simulated00000002\""), std::string::npos);
+  EXPECT_EQ(rig.Spot().state, SpotState::kNone);
+
+  const auto before = rig.transport.requests();
+  int asked = 0;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    return request.path.ends_with("/instance-id")
+               ? AnswerWith(200, asked++ % 2 == 0 ? "i-one" : "i-two")
+               : std::optional<Result<HttpResponse>>();
+  });
+  rig.RunFor(hours(1));
+  EXPECT_LE(rig.transport.requests() - before, 60u * 16 + 13 * 52) << "anew at most every 5 min";
+}
+
+TEST(PollerTest, InstanceTagsBecomeLabelsAndComeAndGoWithTheListing) {
+  PollOptions poll;
+  poll.instance_tags = {"team", "cost-center"};
+  ExporterRig rig(LinuxInstance(), poll);
+  rig.RunNow();
+  EXPECT_EQ(rig.Page().find("aliyun_ecs_instance_tags_info"), std::string::npos)
+      << "404 until the instance allows it";
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_items{state=\"failing\"}"), 0);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_up"), 1);
+
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    ASSERT_TRUE(instance.Put("meta-data/tags/instance/team", "支付"));
+    ASSERT_TRUE(instance.Put("meta-data/tags/instance/secret-plan", "not asked for"));
+  });
+  rig.RunFor(minutes(6));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_instance_tags_info{tag_team=\"支付\",tag_cost_center=\"\"}"), 1);
+  EXPECT_EQ(rig.Page().find("secret"), std::string::npos);
+  EXPECT_THAT(rig.AskedAt("secret-plan"), IsEmpty()) << "an allow-list";
+
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    ASSERT_TRUE(instance.Put("meta-data/tags/instance/cost-center", "4711"));
+  });
+  rig.RunFor(minutes(6));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_instance_tags_info{tag_team=\"支付\",tag_cost_center=\"4711\"}"),
+            1);
+
+  rig.service.WithInstance(
+      [](simulator::Instance& instance) { EXPECT_TRUE(instance.Erase("meta-data/tags")); });
+  rig.RunFor(minutes(7));
+  EXPECT_EQ(rig.Page().find("aliyun_ecs_instance_tags_info"), std::string::npos);
+}
+
+TEST(PollerTest, TagsThatNobodyWantsAreNotAskedFor) {
+  ExporterRig rig;
+  rig.RunFor(hours(1));
+  EXPECT_THAT(rig.AskedAt("/tags/instance/"), IsEmpty());
+}
+
+TEST(PollerTest, TheClockSkewIsWhatTheDateHeaderTells) {
+  ExporterRig rig;
+  rig.RunNow();
+  EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_clock_skew_seconds"), std::nullopt);
+  rig.transport.Adorn([&](HttpResponse& response) {
+    response.date = std::chrono::floor<seconds>(rig.clock.System() - minutes(3));
+  });
+  rig.RunFor(minutes(5));
+  EXPECT_NEAR(*rig.Sample("aliyun_ecs_metadata_clock_skew_seconds"), 180, 0.6);
+}
+
+TEST(PollerTest, AfterAStepOfTheClockTheEndOfACredentialIsPlannedAnew) {
+  ExporterRig rig;
+  rig.RunFor(minutes(10));
+  const auto before = rig.AskedAt(kCredentialPath).size();
+  // By the new clock the credential ends in 30 minutes, and the next was offered just now.
+  rig.clock.SetSystem(rig.clock.System() + hours(5) + minutes(21));
+  rig.RunFor(minutes(10));
+  EXPECT_GE(rig.AskedAt(kCredentialPath).size(), before + 1);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 1)
+      << "seen within ten minutes and not at the next hourly read";
+}
+
+TEST(PollerTest, AnOldCredentialShownAgainIsNoRotation) {
+  ExporterRig rig;
+  rig.RunNow();
+  const std::string old = R"({"Code" : "Success", "Expiration" : "2026-01-01T03:00:00Z"})";
+  bool show_old = false;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    if (!request.path.ends_with(kCredentialPath)) return std::optional<Result<HttpResponse>>();
+    show_old = !show_old;
+    return show_old ? AnswerWith(200, old) : std::optional<Result<HttpResponse>>();
+  });
+  rig.RunFor(hours(5));
+  EXPECT_GE(rig.AskedAt(kCredentialPath).size(), 5u);
+  EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 0);
+}
+
+TEST(PollerTest, AfterAFailedReadOfAStandingNoticeTheNextComesAtTheNoticeInterval) {
+  ExporterRig rig;
+  rig.RunFor(minutes(1));
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + minutes(5));
+  });
+  rig.RunFor(seconds(10));
+  rig.transport.Interfere([](const HttpRequest& request) {
+    return request.path.ends_with(kSpotPath) ? AnswerWith(500)
+                                             : std::optional<Result<HttpResponse>>();
+  });
+  const auto before = rig.transport.requests();
+  rig.RunFor(seconds(20));
+  EXPECT_GE(rig.transport.requests() - before, 10u);
+  EXPECT_EQ(rig.Spot().state, SpotState::kScheduled);
 }
 
 }  // namespace
