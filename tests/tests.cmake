@@ -18,3 +18,5 @@ foreach(test IN ITEMS bad_input clients page trouble web)
   set_tests_properties(e2e_${test} PROPERTIES TIMEOUT 300 ENVIRONMENT
     "ALIYUN_ECS_BIN=${CMAKE_BINARY_DIR};ALIYUN_ECS_SOURCE=${CMAKE_SOURCE_DIR}")
 endforeach()
+
+include(tests/fuzz/fuzz.cmake)
