@@ -22,6 +22,8 @@ done
 
 exporter/packaging/install-packages.sh build demo test
 command -v promtool >/dev/null || exporter/packaging/install-packages.sh --unpack build/_tools
+{ command -v node && command -v npm; } >/dev/null || exporter/packaging/install-packages.sh clients
+tests/e2e/clients/install.sh
 
 # A test that cannot run here fails instead of being skipped.
 export ALIYUN_ECS_SKIP_NOTHING=1

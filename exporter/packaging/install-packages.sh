@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# install-packages.sh SECTION...    installs the missing packages of these sections of debian-packages
-# install-packages.sh --unpack DIR  unpacks the packages of [unpack] into DIR without installing them
+# install-packages.sh SECTION...              installs the missing packages of these sections of
+#                                             debian-packages
+# install-packages.sh --unpack DIR [SECTION]  unpacks those of [unpack], or of a section of that kind,
+#                                             into DIR without installing them
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,7 +13,7 @@ die() {
   exit 1
 }
 
-usage="usage: install-packages.sh SECTION... | --unpack DIR, where SECTION is a section of $list"
+usage="usage: install-packages.sh SECTION... | --unpack DIR [SECTION], where SECTION is a section of $list"
 
 scratch=
 trap '[[ -z $scratch ]] || rm -rf "$scratch"' EXIT
@@ -58,7 +60,7 @@ run_install() {
 install_sections() { # SECTION...
   local section found wanted=() missing
   for section in "$@"; do
-    [[ $section != unpack ]] || die "the packages of [unpack] must not be installed; use --unpack DIR."
+    [[ $section != *unpack ]] || die "the packages of [$section] must not be installed; use --unpack DIR."
     found=$(packages_of "$section")
     mapfile -t -O "${#wanted[@]}" wanted <<<"$found"
   done
@@ -87,9 +89,10 @@ fetch_and_unpack() { # PACKAGE VERSION DIR
     </dev/null >>"$scratch/log" 2>&1 && dpkg-deb -x "$scratch"/*.deb "$3" 2>>"$scratch/log"
 }
 
-unpack_into() { # DIR
+unpack_into() { # DIR SECTION
   local dir=$1 package version updated=no wanted
-  wanted=$(packages_of unpack)
+  [[ $2 == *unpack ]] || die "the packages of [$2] are to be installed, not unpacked."
+  wanted=$(packages_of "$2")
   mkdir -p "$dir/.unpacked"
   for package in $wanted; do
     version=$(candidate_of "$package")
@@ -120,13 +123,13 @@ unpack_into() { # DIR
 }
 
 (($#)) || die "$usage"
-[[ $1 != --unpack ]] || (($# == 2)) || die "$usage"
+[[ $1 != --unpack ]] || (($# == 2 || $# == 3)) || die "$usage"
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   die "this system has no apt-get; install what corresponds to the Debian packages listed in $list."
 fi
 scratch=$(mktemp -d)
 if [[ $1 == --unpack ]]; then
-  unpack_into "$2"
+  unpack_into "$2" "${3:-unpack}"
 else
   install_sections "$@"
 fi

@@ -100,10 +100,13 @@ Response Service::Value(std::string_view path) {
     if (!below.empty() && below.front() != '/') continue;
     if (!below.empty()) below.remove_prefix(1);
 
+    if (auto text = instance_.Read(below)) return {.body = std::move(*text)};
     // The vendor's older pages spell this one directory with a capital, and both forms work.
-    std::string lower(below);
-    if (lower.starts_with("meta-data/Ram/")) lower[std::string_view("meta-data/").size()] = 'r';
-    if (auto text = instance_.Read(lower)) return {.body = std::move(*text)};
+    if (below.starts_with("meta-data/Ram/")) {
+      std::string lower(below);
+      lower[std::string_view("meta-data/").size()] = 'r';
+      if (auto text = instance_.Read(lower)) return {.body = std::move(*text)};
+    }
   }
   return ErrorPage(404);
 }

@@ -57,6 +57,8 @@ Result<Tree> Tree::FromJson(std::string_view json) {
     return Fail(ErrorCode::kInvalid, fmt::format("this is not JSON from line {}, column {} on",
                                                  1 + std::count(before.begin(), before.end(), '\n'),
                                                  1 + before.size() - line_start));
+  } catch (const nlohmann::json::out_of_range&) {
+    return Fail(ErrorCode::kInvalid, "a number in it is too large");
   }
   if (!root.is_object()) {
     return Fail(ErrorCode::kInvalid,

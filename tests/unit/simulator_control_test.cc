@@ -190,6 +190,12 @@ TEST_F(SimulatorControl, AnItemMayHaveAnyBytesAndNone) {
   EXPECT_EQ(Item("odd"), "");
 }
 
+TEST_F(SimulatorControl, WhatIsPutBelowRamWithACapitalIsServedThere) {
+  EXPECT_EQ(Call("PUT", "/control/items/Ram/note", "a text").status, 200);
+  EXPECT_EQ(Item("Ram/note"), "a text");
+  EXPECT_EQ(Item("Ram/security-credentials/"), "SimulatedEcsRole");
+}
+
 TEST_F(SimulatorControl, AddsAnInterfaceAndRemovesADiskAtRunTime) {
   EXPECT_EQ(Call("PUT", "/control/items/network/interfaces/macs/00%3A16:3e:00:00:99/netmask",
                  "255.255.255.0")

@@ -149,6 +149,10 @@ TEST(SimulatorTreeFromJson, SaysWhereTextIsNotJson) {
   EXPECT_THAT(ComplaintAbout("{} {}"), HasSubstr("not JSON from line 1"));
 }
 
+TEST(SimulatorTreeFromJson, RefusesANumberThatNoDoubleHolds) {
+  EXPECT_EQ(ComplaintAbout(R"({"a": 1e999})"), "a number in it is too large");
+}
+
 TEST(SimulatorTreeFromJson, SaysWhichValueIsWrong) {
   EXPECT_EQ(ComplaintAbout("[]"), "the outermost value is not an object, but array");
   EXPECT_EQ(ComplaintAbout("3"), "the outermost value is not an object, but number");
