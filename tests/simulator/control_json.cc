@@ -117,8 +117,8 @@ Fault FaultFromJson(const Json& json, const std::string& place, Complaints& comp
       object.Complain("length_difference", "must not be 0");
     }
     for (const auto& [name, kinds] : Specials()) {
-      if (object.Has(name) && std::find(kinds.begin(), kinds.end(), *kind) == kinds.end()) {
-        object.Complain(name, fmt::format("has no meaning for the fault {}", Name(*kind)));
+      if (object.Has(name) && std::find(kinds.begin(), kinds.end(), fault.kind) == kinds.end()) {
+        object.Complain(name, fmt::format("has no meaning for the fault {}", Name(fault.kind)));
       }
     }
   }

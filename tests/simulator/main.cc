@@ -355,8 +355,7 @@ std::optional<int> ReadCommandLine(int argc, char** argv, Flags& flags, Checker&
   add_switch("--marketplace-image", flags.marketplace_image, "made from a Marketplace image");
 
   app.option_defaults()->group(
-      "What the vendor's document leaves open (grades: D documented, C relied on by real clients,\n"
-      "O observed, I inferred, ? not found)");
+      "What the vendor leaves open [D: documented, C: in clients, O: observed, I: inferred, ?]");
   for (std::size_t i = 0; i < flags.protocol.size(); ++i) {
     const auto& row = ProtocolOptionTable()[i];
     add(fmt::format("--{}", row.name), flags.protocol[i],
