@@ -72,16 +72,17 @@ Fault FaultFromJson(const Json& json, const std::string& place, Complaints& comp
   const auto kind = object.Require("fault")
                         ? object.Get<Fault::Kind>("fault", ParseFaultKind, kExpectedKind)
                         : std::nullopt;
-  fault.kind = kind.value_or(fault.kind);
+  const bool is_known = kind.has_value();
+  if (is_known) fault.kind = *kind;
   fault.path = object
                    .Get<std::string>("path", ParsePattern,
                                      "a path that begins with / or *, of at most 256 bytes")
                    .value_or(fault.path);
   fault.method = object.Get<std::string>("method", ParseMethod, "a method in capitals");
-  fault.status = kind == Fault::Kind::kThrottle ? 429 : 503;
-  const auto status = kind == Fault::Kind::kThrottle ? object.GetWhole("status", 429, 503)
-                                                     : object.GetWhole("status", 300, 599);
-  if (kind == Fault::Kind::kThrottle && status && *status != 429 && *status != 503) {
+  fault.status = fault.kind == Fault::Kind::kThrottle ? 429 : 503;
+  const auto status = fault.kind == Fault::Kind::kThrottle ? object.GetWhole("status", 429, 503)
+                                                           : object.GetWhole("status", 300, 599);
+  if (fault.kind == Fault::Kind::kThrottle && status && *status != 429 && *status != 503) {
     object.Complain("status", "must be 429 or 503");
   }
   fault.status = static_cast<int>(status.value_or(fault.status));
@@ -111,9 +112,9 @@ Fault FaultFromJson(const Json& json, const std::string& place, Complaints& comp
   if (const auto lasts = object.GetSeconds("for_seconds", seconds(1), kLongestFault)) {
     fault.lasts = *lasts;
   }
-  if (kind) {
-    if (kind == Fault::Kind::kDelay) object.Require("delay_seconds");
-    if (kind == Fault::Kind::kWrongLength && fault.wrong_length_by == 0) {
+  if (is_known) {
+    if (fault.kind == Fault::Kind::kDelay) object.Require("delay_seconds");
+    if (fault.kind == Fault::Kind::kWrongLength && fault.wrong_length_by == 0) {
       object.Complain("length_difference", "must not be 0");
     }
     for (const auto& [name, kinds] : Specials()) {

@@ -385,8 +385,9 @@ class Server::Loop {
     for (;;) {
       polled.clear();
       polled.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
-      const bool full = connections_.size() >= kMostConnections;
-      if (full && !std::exchange(was_full_, full)) {
+      if (retry_at_ && *retry_at_ <= Now()) retry_at_.reset();
+      const bool full = retry_at_ || connections_.size() >= kMostConnections;
+      if (full && !was_full_) {
         Log(LogLevel::kWarn, "no more connections are taken until one ends",
             {{"open", std::to_string(connections_.size())}});
       }
@@ -419,7 +420,7 @@ class Server::Loop {
  private:
   // For poll: until the next deadline, rounded up.
   [[nodiscard]] int Timeout() const {
-    std::optional<RealTime> next;
+    std::optional<RealTime> next = retry_at_;
     for (const auto& connection : connections_) {
       if (const auto deadline = connection->deadline()) {
         next = next ? std::min(*next, *deadline) : *deadline;
@@ -433,7 +434,12 @@ class Server::Loop {
   void Accept(int listener) {
     while (connections_.size() < kMostConnections) {
       Descriptor socket(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (socket.get() < 0) return;
+      if (socket.get() < 0) {
+        // The client still waits, and poll would call at once again.
+        const bool no_room = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        if (no_room) retry_at_ = Now() + std::chrono::milliseconds(100);
+        return;
+      }
       connections_.push_back(std::make_unique<Connection>(std::move(socket), handler_));
     }
   }
@@ -443,6 +449,7 @@ class Server::Loop {
   Descriptor stop_;
   std::vector<std::unique_ptr<Connection>> connections_;
   bool was_full_ = false;
+  std::optional<RealTime> retry_at_;  // to accept, after the process had no room for more
 };
 
 bool Server::IsAddress(std::string_view text) { return Parse(text).has_value(); }

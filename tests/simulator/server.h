@@ -27,7 +27,8 @@ class Server {
  public:
   // Of a body at most so many bytes are passed on: enough to see that it exceeds one MiB.
   static constexpr std::size_t kLargestBodyRead = RequestParser::kLargestBodyKept;
-  static constexpr std::size_t kMostConnections = 1000;
+  // Two servers of a process fit into the 1024 files that it may usually have open.
+  static constexpr std::size_t kMostConnections = 500;
   static constexpr auto kLongestIdle = std::chrono::seconds(30);
   static constexpr auto kLongestRequest = std::chrono::seconds(10);  // from its first byte on
   static constexpr auto kLongestStall = std::chrono::seconds(30);    // of a client that reads not
