@@ -19,7 +19,7 @@ using simulator::Response;
 
 bool Same(const Response& a, const Response& b) {
   return a.status == b.status && a.content_type == b.content_type && a.headers == b.headers &&
-         a.body == b.body;
+         a.body == b.body && a.date == b.date && a.delivery == b.delivery;
 }
 
 // Written another way than the simulator's.
@@ -35,6 +35,7 @@ bool IsTtl(const std::string* header) {
 }
 
 void CheckForm(const Response& answer) {
+  if (simulator::IsUnanswered(answer.delivery.how)) return;
   ALWAYS(simulator::ReasonPhrase(answer.status) != "Unknown");
   ALWAYS(IsPrintableUtf8(answer.content_type) && !answer.content_type.empty());
   for (const auto& [name, value] : answer.headers) {
@@ -102,26 +103,42 @@ simulator::AccessOptions SimulatedWorld::Access() {
   return service_.WithInstance([](simulator::Instance& instance) { return instance.access(); });
 }
 
+bool SimulatedWorld::IsPlain() {
+  return service_.faults(1).empty() && service_.protocol() == simulator::ProtocolOptions{} &&
+         service_.WithInstance([](simulator::Instance& instance) {
+           return !instance.access().throttle && !instance.Darkness();
+         });
+}
+
 Response SimulatedWorld::AskService(const Request& request) {
+  const bool is_plain = IsPlain();
   auto answer = service_.Handle(request);
   ++asked_;
   CheckForm(answer);
-  if (Access().http_endpoint == simulator::HttpEndpoint::kDisabled) {
+  if (!is_plain) {
+    // Anything may come instead of the answer, but a token still only from its PUT.
+    if (simulator::ParseTarget(request.target).path == simulator::kTokenPath &&
+        request.method == "PUT" && answer.body.starts_with(simulator::kSessionTokenPrefix)) {
+      Remember(request, answer);
+    }
+  } else if (Access().http_endpoint == simulator::HttpEndpoint::kDisabled) {
     ALWAYS(answer.status == 403);
   } else if (simulator::ParseTarget(request.target).path == simulator::kTokenPath) {
     CheckTokenAnswer(request, answer);
-    if (answer.status == 200) {
-      last_token_ = std::exchange(answer.body, "$TOKEN");
-      int ttl = 0;
-      const auto text = Trim(*FindHeader(request, simulator::kTokenTtlHeader));
-      std::from_chars(text.data(), text.data() + text.size(), ttl);
-      tokens_.emplace(last_token_, clock_.Steady() + std::chrono::seconds(ttl));
-    }
+    if (answer.status == 200) Remember(request, answer);
   } else {
     CheckValueAnswer(request, answer);
   }
   CheckHoldsNoToken(answer.body);
   return answer;
+}
+
+void SimulatedWorld::Remember(const Request& request, Response& answer) {
+  last_token_ = std::exchange(answer.body, "$TOKEN");
+  int ttl = 0;
+  const auto text = Trim(*FindHeader(request, simulator::kTokenTtlHeader));
+  std::from_chars(text.data(), text.data() + text.size(), ttl);
+  tokens_.emplace(last_token_, clock_.Steady() + std::chrono::seconds(ttl));
 }
 
 void SimulatedWorld::CheckTokenAnswer(const Request& request, const Response& answer) {
@@ -190,7 +207,7 @@ Response SimulatedWorld::AskControl(const Request& request) {
 }
 
 void SimulatedWorld::CheckItemIsServed(const std::string& path, const std::string& text) {
-  if (Access() != simulator::AccessOptions{}) return;
+  if (!IsPlain() || Access() != simulator::AccessOptions{}) return;
   const auto served =
       service_.Handle({.method = "GET", .target = "/latest/" + PercentEncode(path)});
   ++asked_;

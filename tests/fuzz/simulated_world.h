@@ -30,6 +30,9 @@ class SimulatedWorld {
   [[nodiscard]] simulator::AccessOptions Access();
   [[nodiscard]] simulator::Response AskService(const simulator::Request& request);
   [[nodiscard]] simulator::Response AskControl(const simulator::Request& request);
+  // True when nothing bends the answers: no fault, no throttle, no end, no option of the protocol.
+  [[nodiscard]] bool IsPlain();
+  void Remember(const simulator::Request& request, simulator::Response& answer);
   void CheckTokenAnswer(const simulator::Request& request, const simulator::Response& answer);
   void CheckValueAnswer(const simulator::Request& request, const simulator::Response& answer);
   void CheckItemIsServed(const std::string& path, const std::string& text);

@@ -36,7 +36,7 @@ const std::map<std::string, std::set<std::string>> kArrows = {
 const std::map<std::string, std::vector<std::string>> kLibraries = {
     {"curl/", {"exporter/client/curl_transport.cc"}},
     {"prometheus/", {"exporter/expose/"}},
-    {"civetweb.h", {"exporter/expose/http_server.cc", "tests/simulator/server.cc"}},
+    {"civetweb.h", {"exporter/expose/http_server.cc"}},
     {"nlohmann/",
      {"exporter/metadata/snapshot_json.cc", "exporter/metadata/value.cc",
       "exporter/metadata/value_json", "exporter/poll/state_file.cc", "tests/simulator/"}},

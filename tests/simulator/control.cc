@@ -4,20 +4,21 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstdint>
-#include <nlohmann/json.hpp>
+#include <charconv>
+#include <functional>
+#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "base/text.h"
+#include "simulator/control_json.h"
+#include "simulator/json_object.h"
+#include "simulator/metrics_page.h"
 
 namespace aliyun_ecs::simulator {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using std::chrono::seconds;
 
 constexpr seconds kLongestUntilTermination = std::chrono::days(31);
@@ -39,113 +40,167 @@ Response Deleted(bool was_there, std::string sentence) {
   return {.status = 204, .body = ""};
 }
 
-// The members of a JSON object, and all that is wrong with them.
-class Body {
- public:
-  Body(std::string_view text, std::vector<std::string_view> known) {
-    json_ = Json::parse(text, nullptr, false);
-    if (json_.is_discarded()) {
-      Complain("the body is not JSON");
-    } else if (!json_.is_object()) {
-      Complain("the body is not a JSON object");
-    } else {
-      for (const auto& [name, value] : json_.items()) {
-        if (std::find(known.begin(), known.end(), name) == known.end()) {
-          Complain(fmt::format("there is no {} here, only \"{}\"", JsonQuote(name),
-                               fmt::join(known, "\" and \"")));
-        }
-      }
-    }
-  }
+// A call that was understood: what remains to be done. Runs once.
+using Work = std::function<Response(Service&, int instance)>;
 
-  // The member's text as `parse` understands it.
-  template <typename T>
-  std::optional<T> Get(const char* name, std::optional<T> (*parse)(std::string_view),
-                       std::string_view expected) {
-    if (!Has(name)) return std::nullopt;
-    const auto& value = json_[name];
-    const auto parsed =
-        value.is_string() ? parse(value.get_ref<const std::string&>()) : std::nullopt;
-    if (!parsed) Complain(fmt::format("\"{}\" must be {}", name, expected));
-    return parsed;
-  }
-
-  // A whole number of seconds. REQUIRES: least >= 0.
-  std::optional<seconds> GetSeconds(const char* name, seconds least, seconds most) {
-    if (!Has(name)) return std::nullopt;
-    if (const auto& value = json_[name]; value.is_number_integer()) {
-      // One that is too large for it becomes negative.
-      const seconds parsed(value.get<std::int64_t>());
-      if (parsed >= least && parsed <= most) return parsed;
-    }
-    Complain(fmt::format("\"{}\" must be a whole number from {} to {}", name, least.count(),
-                         most.count()));
-    return std::nullopt;
-  }
-
-  [[nodiscard]] bool Has(const char* name) const {
-    return json_.is_object() && json_.contains(name);
-  }
-  [[nodiscard]] bool is_object() const { return json_.is_object(); }
-
-  void Complain(std::string sentence) { complaints_.push_back(std::move(sentence)); }
-  [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
-
- private:
-  Json json_;
-  std::vector<std::string> complaints_;
-};
-
+// A call that is to be understood. Nothing here knows a service, so that a call can be checked
+// long before it is made.
 struct Call {
-  std::string_view item;  // what follows /control/items/
+  std::string_view item;  // what follows the route's path, where it takes that
   const std::string& body;
+  const Control::Limits& limits;
+  const std::string& place;
 };
+
+// The body as JSON; a complaint and null when it is none.
+Json BodyOf(const Call& call, Complaints& complaints) {
+  auto json = ParseJson(call.body);
+  if (json) return std::move(*json);
+  complaints.push_back((call.place.empty() ? "the body" : call.place) + " is not JSON");
+  return nullptr;
+}
+
+// The same where nothing at all means no member.
+Json OptionalBodyOf(const Call& call, Complaints& complaints) {
+  return call.body.empty() ? Json::object() : BodyOf(call, complaints);
+}
+
+// Reads the members of a body by `read(JsonObject&)`; what is no JSON is only called that.
+template <typename Read>
+void ReadBody(const Call& call, const Json& json, const std::vector<std::string_view>& known,
+              Complaints& complaints, const Read& read) {
+  if (!complaints.empty()) return;
+  JsonObject object(json, call.place, known, complaints);
+  read(object);
+}
 
 Json ToJson(const AccessOptions& access) {
-  return {{"http_tokens", Name(access.http_tokens)}, {"http_endpoint", Name(access.http_endpoint)}};
+  Json json = {{"http_tokens", Name(access.http_tokens)},
+               {"http_endpoint", Name(access.http_endpoint)}};
+  if (access.throttle) json["throttle"] = ToJson(*access.throttle);
+  return json;
 }
 
-Response GetOptions(Service& service, const Call&) {
-  return JsonResponse(
-      200, ToJson(service.WithInstance([](Instance& instance) { return instance.access(); })));
+Work GetOptions(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return JsonResponse(200, ToJson(service.WithInstance(
+                                 number, [](Instance& instance) { return instance.access(); })));
+  };
 }
 
-Response PutOptions(Service& service, const Call& call) {
-  Body body(call.body, {"http_tokens", "http_endpoint"});
-  const auto tokens =
-      body.Get<HttpTokens>("http_tokens", ParseHttpTokens, R"("optional" or "required")");
-  const auto endpoint =
-      body.Get<HttpEndpoint>("http_endpoint", ParseHttpEndpoint, R"("enabled" or "disabled")");
-  if (!body.complaints().empty()) return Errors(400, body.complaints());
-  return JsonResponse(200, ToJson(service.WithInstance([&](Instance& instance) {
-                        auto access = instance.access();
-                        access.http_tokens = tokens.value_or(access.http_tokens);
-                        access.http_endpoint = endpoint.value_or(access.http_endpoint);
-                        instance.set_access(access);
-                        return access;
-                      })));
-}
-
-Response PutTermination(Service& service, const Call& call) {
-  Body body(call.body, {"in_seconds", "at"});
-  const auto in = body.GetSeconds("in_seconds", seconds(0), kLongestUntilTermination);
-  const auto at = body.Get<SystemTime>("at", ParseUtc, R"(a UTC time like "2026-01-01T00:05:00Z")");
-  if (body.is_object() && body.Has("in_seconds") == body.Has("at")) {
-    body.Complain(R"(exactly one of "in_seconds" and "at" is needed)");
-  }
-  if (!body.complaints().empty()) return Errors(400, body.complaints());
-  const auto time = service.WithInstance([&](Instance& instance) {
-    const auto termination = at ? *at : instance.Now() + *in;
-    instance.SetTermination(termination);
-    return termination;
+Work PutOptions(const Call& call, Complaints& complaints) {
+  std::optional<HttpTokens> tokens;
+  std::optional<HttpEndpoint> endpoint;
+  std::optional<std::optional<Throttle>> throttle;
+  const auto json = BodyOf(call, complaints);
+  ReadBody(call, json, {"http_tokens", "http_endpoint", "throttle"}, complaints, [&](auto& body) {
+    tokens = body.template Get<HttpTokens>("http_tokens", ParseHttpTokens,
+                                           R"("optional" or "required")");
+    endpoint = body.template Get<HttpEndpoint>("http_endpoint", ParseHttpEndpoint,
+                                               R"("enabled" or "disabled")");
+    if (const auto* const value = body.Find("throttle")) {
+      throttle.emplace();
+      if (!value->is_null()) {
+        *throttle = ThrottleFromJson(*value, body.PlaceInside("throttle"), complaints);
+      }
+    }
   });
-  return JsonResponse(200, {{"termination_time", FormatUtc(time)}});
+  return [=](Service& service, int number) {
+    return service.WithInstance(number, [&](Instance& instance) {
+      if (tokens == HttpTokens::kRequired && !instance.CanRequireTokens()) {
+        return Errors(409, {std::string(kNoHardenedWindows)});
+      }
+      auto access = instance.access();
+      access.http_tokens = tokens.value_or(access.http_tokens);
+      access.http_endpoint = endpoint.value_or(access.http_endpoint);
+      if (throttle) access.throttle = *throttle;
+      instance.set_access(access);
+      return JsonResponse(200, ToJson(access));
+    });
+  };
 }
 
-Response DeleteTermination(Service& service, const Call&) {
-  return Deleted(
-      service.WithInstance([](Instance& instance) { return instance.ClearTermination(); }),
-      "there is no notice to withdraw");
+Json ToJson(const ProtocolOptions& options) {
+  auto json = Json::object();
+  for (const auto& row : ProtocolOptionTable()) {
+    json[std::string(row.name)] = GetProtocolOption(options, row.name);
+  }
+  return json;
+}
+
+Work GetProtocol(const Call&, Complaints&) {
+  return [](Service& service, int) { return JsonResponse(200, ToJson(service.protocol())); };
+}
+
+Work PutProtocol(const Call& call, Complaints& complaints) {
+  std::vector<std::string_view> known;
+  for (const auto& row : ProtocolOptionTable()) known.push_back(row.name);
+  std::vector<std::pair<std::string, std::string>> settings;
+  const auto json = BodyOf(call, complaints);
+  ReadBody(call, json, known, complaints, [&](auto& body) {
+    ProtocolOptions scratch;
+    for (const auto& row : ProtocolOptionTable()) {
+      const std::string name(row.name);
+      const auto value = body.GetText(name.c_str());
+      if (!value) continue;
+      if (const auto set = SetProtocolOption(scratch, name, *value); !set) {
+        body.Complain(name.c_str(), set.error().message);
+      }
+      settings.emplace_back(name, *value);
+    }
+  });
+  return [settings = std::move(settings)](Service& service, int) {
+    return JsonResponse(200, ToJson(service.ChangeProtocol([&](ProtocolOptions& options) {
+                          for (const auto& [name, value] : settings) {
+                            // They were tried before.
+                            [[maybe_unused]] const auto set =
+                                SetProtocolOption(options, name, value);
+                          }
+                        })));
+  };
+}
+
+std::optional<Silence> ParseDarkness(std::string_view text) {
+  if (text == "close") return Silence::kClose;
+  if (text == "hang") return Silence::kHang;
+  return std::nullopt;
+}
+
+Work PutTermination(const Call& call, Complaints& complaints) {
+  std::optional<seconds> in, lead;
+  std::optional<SystemTime> at;
+  std::optional<Silence> then;
+  const auto json = BodyOf(call, complaints);
+  ReadBody(call, json, {"in_seconds", "at", "lead_seconds", "then"}, complaints, [&](auto& body) {
+    in = body.GetSeconds("in_seconds", seconds(0), kLongestUntilTermination);
+    at = body.template Get<SystemTime>("at", ParseUtc, R"(a UTC time like "2026-01-01T00:05:00Z")");
+    lead = body.GetSeconds("lead_seconds", seconds(0), kLongestUntilTermination);
+    then = body.template Get<Silence>("then", ParseDarkness, R"("close" or "hang")");
+    if (body.is_object() && body.Has("in_seconds") == body.Has("at")) {
+      body.Complain(R"(exactly one of "in_seconds" and "at" is needed)");
+    }
+  });
+  return [=](Service& service, int number) {
+    return service.WithInstance(number, [&](Instance& instance) {
+      if (!instance.is_spot()) {
+        return Errors(409, {"this is no spot instance, and only those get a notice"});
+      }
+      const auto end = at ? *at : instance.Now() + *in;
+      const auto notice_from = lead ? end - *lead : instance.Now();
+      instance.PlanTermination({.at = end, .notice_from = notice_from, .then = then});
+      Json answer = {{"termination_time", FormatUtc(end)}};
+      if (lead) answer["notice_from"] = FormatUtc(notice_from);
+      return JsonResponse(200, answer);
+    });
+  };
+}
+
+Work DeleteTermination(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return Deleted(service.WithInstance(
+                       number, [](Instance& instance) { return instance.ClearTermination(); }),
+                   "there is no notice to withdraw");
+  };
 }
 
 Json ToJson(const std::string& role, const Instance::Validity& validity) {
@@ -154,35 +209,145 @@ Json ToJson(const std::string& role, const Instance::Validity& validity) {
           {"expiration", FormatUtc(validity.expiration)}};
 }
 
-Response PutRole(Service& service, const Call& call) {
-  const auto life =
-      service.WithInstance([](Instance& instance) { return instance.credential_life(); });
+Work PutRole(const Call& call, Complaints& complaints) {
   const auto parse_name = [](std::string_view text) {
     return IsRoleName(text) ? std::optional<std::string>(text) : std::nullopt;
   };
-  Body body(call.body, {"name", "expires_in_seconds"});
-  const auto name = body.Get<std::string>("name", +parse_name,
+  std::optional<std::string> name;
+  std::optional<seconds> expires_in;
+  const auto json = BodyOf(call, complaints);
+  ReadBody(call, json, {"name", "expires_in_seconds"}, complaints, [&](auto& body) {
+    name = body.template Get<std::string>("name", +parse_name,
                                           "1 to 64 letters, digits, dots, hyphens or underscores");
-  if (body.is_object() && !body.Has("name")) body.Complain(R"("name" is missing)");
-  const auto expires_in =
-      body.GetSeconds("expires_in_seconds", seconds(1), std::chrono::duration_cast<seconds>(life));
-  if (!body.complaints().empty()) return Errors(400, body.complaints());
-  return service.WithInstance([&](Instance& instance) {
-    instance.AttachRole(*name, expires_in);
-    return JsonResponse(200, ToJson(*name, *instance.CredentialValidity()));
+    body.Require("name");
+    expires_in = body.GetSeconds("expires_in_seconds", seconds(1), call.limits.credential_life);
   });
+  return [=](Service& service, int number) {
+    return service.WithInstance(number, [&](Instance& instance) {
+      instance.AttachRole(*name, expires_in);
+      return JsonResponse(200, ToJson(*name, *instance.CredentialValidity()));
+    });
+  };
 }
 
-Response DeleteRole(Service& service, const Call&) {
-  return Deleted(service.WithInstance([](Instance& instance) { return instance.DetachRole(); }),
-                 "no role is attached");
+Work DeleteRole(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return Deleted(
+        service.WithInstance(number, [](Instance& instance) { return instance.DetachRole(); }),
+        "no role is attached");
+  };
 }
 
-Response Rotate(Service& service, const Call&) {
-  return service.WithInstance([](Instance& instance) {
-    if (!instance.Rotate()) return Errors(409, {"no role is attached"});
-    return JsonResponse(200, ToJson(*instance.role_name(), *instance.CredentialValidity()));
+Work Rotate(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return service.WithInstance(number, [](Instance& instance) {
+      if (!instance.Rotate()) return Errors(409, {"no role is attached"});
+      return JsonResponse(200, ToJson(*instance.role_name(), *instance.CredentialValidity()));
+    });
+  };
+}
+
+std::optional<std::string> ParseCode(std::string_view text) {
+  const bool good =
+      !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return c > ' ' && c <= '~' && c != '"' && c != '\\';
+      });
+  return good ? std::optional<std::string>(text) : std::nullopt;
+}
+
+Work PutRotation(const Call& call, Complaints& complaints) {
+  Rotation rotation;
+  const auto json = BodyOf(call, complaints);
+  ReadBody(call, json, {"how", "late_seconds", "code"}, complaints, [&](auto& body) {
+    body.Require("how");
+    const auto how = body.template Get<Rotation::How>("how", ParseRotation,
+                                                      R"("on-time", "late", "failing" or "never")");
+    const auto late = body.GetSeconds("late_seconds", seconds(1), std::chrono::days(1));
+    const auto code = body.template Get<std::string>(
+        "code", ParseCode, "1 to 64 printable ASCII characters without blanks and quotes");
+    rotation.how = how.value_or(rotation.how);
+    rotation.late = late.value_or(seconds(0));
+    rotation.code = code.value_or(rotation.code);
+    if (!how) return;
+    if (*how == Rotation::How::kLate) {
+      body.Require("late_seconds");
+    } else if (late) {
+      body.Complain("late_seconds", "has a meaning only for late");
+    }
+    if (code && *how != Rotation::How::kFailing) {
+      body.Complain("code", "has a meaning only for failing");
+    }
   });
+  return [=](Service& service, int number) {
+    service.WithInstance(number, [&](Instance& instance) { instance.set_rotation(rotation); });
+    return JsonResponse(200, {{"how", Name(rotation.how)}});
+  };
+}
+
+Response Attached(const char* what, const Result<std::string>& attached) {
+  if (!attached) return Errors(409, {attached.error().message});
+  return JsonResponse(200, {{what, *attached}});
+}
+
+Response Detached(const Result<void>& detached) {
+  if (detached) return {.status = 204, .body = ""};
+  return Errors(detached.error().code == ErrorCode::kInvalid ? 404 : 409,
+                {detached.error().message});
+}
+
+Work PostInterface(const Call& call, Complaints& complaints) {
+  std::optional<Ipv6> ipv6;
+  const auto json = OptionalBodyOf(call, complaints);
+  ReadBody(call, json, {"ipv6"}, complaints, [&](auto& body) {
+    ipv6 = body.template Get<Ipv6>("ipv6", ParseIpv6, R"("none", "prefixes" or "full")");
+  });
+  return [=](Service& service, int number) {
+    return Attached("mac", service.WithInstance(number, [&](Instance& instance) {
+      return instance.AttachInterface(ipv6);
+    }));
+  };
+}
+
+Work DeleteInterface(const Call& call, Complaints&) {
+  return [mac = std::string(call.item)](Service& service, int number) {
+    return Detached(service.WithInstance(
+        number, [&](Instance& instance) { return instance.DetachInterface(mac); }));
+  };
+}
+
+Work PostDisk(const Call& call, Complaints& complaints) {
+  std::optional<std::string> name;
+  const auto json = OptionalBodyOf(call, complaints);
+  ReadBody(call, json, {"name"}, complaints, [&](auto& body) { name = body.GetText("name"); });
+  return [=](Service& service, int number) {
+    return Attached("serial", service.WithInstance(number, [&](Instance& instance) {
+      return instance.AttachDisk(name);
+    }));
+  };
+}
+
+Work DeleteDisk(const Call& call, Complaints&) {
+  return [serial = std::string(call.item)](Service& service, int number) {
+    return Detached(service.WithInstance(
+        number, [&](Instance& instance) { return instance.DetachDisk(serial); }));
+  };
+}
+
+Work PutTags(const Call& call, Complaints& complaints) {
+  const auto json = BodyOf(call, complaints);
+  auto tags = TagsFromJson(complaints.empty() ? json : Json::object(), call.place, complaints);
+  return [tags = std::move(tags)](Service& service, int number) {
+    service.WithInstance(number, [&](Instance& instance) { instance.SetTags(tags); });
+    return JsonResponse(200, {{"tags", tags.size()}});
+  };
+}
+
+Work DeleteTags(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return Deleted(service.WithInstance(
+                       number, [](Instance& instance) { return instance.Erase("meta-data/tags"); }),
+                   "there are no tags");
+  };
 }
 
 std::string ItemPath(std::string_view item) {
@@ -195,61 +360,116 @@ std::string ItemPath(std::string_view item) {
   return "meta-data/" + std::string(item);
 }
 
-Response PutItem(Service& service, const Call& call) {
+Work PutItem(const Call& call, Complaints& complaints) {
   const auto path = ItemPath(call.item);
-  const auto put =
-      service.WithInstance([&](Instance& instance) { return instance.Put(path, call.body); });
-  if (!put)
-    return Errors(put.error().code == ErrorCode::kInvalid ? 400 : 409, {put.error().message});
-  return JsonResponse(200, {{"path", path}, {"bytes", call.body.size()}});
+  // Whether it can be there at all does not depend on what is there.
+  if (auto tried = Tree().Put(path, ""); !tried) complaints.push_back(tried.error().message);
+  return [path, text = call.body](Service& service, int number) {
+    const auto put =
+        service.WithInstance(number, [&](Instance& instance) { return instance.Put(path, text); });
+    if (!put) return Errors(409, {put.error().message});
+    return JsonResponse(200, {{"path", path}, {"bytes", text.size()}});
+  };
 }
 
-Response DeleteItem(Service& service, const Call& call) {
-  const auto path = ItemPath(call.item);
-  return Deleted(service.WithInstance([&](Instance& instance) { return instance.Erase(path); }),
-                 fmt::format("there is no {}", JsonQuote(path)));
+Work DeleteItem(const Call& call, Complaints&) {
+  return [path = ItemPath(call.item)](Service& service, int number) {
+    return Deleted(
+        service.WithInstance(number, [&](Instance& instance) { return instance.Erase(path); }),
+        fmt::format("there is no {}", JsonQuote(path)));
+  };
 }
 
-Response GetJournal(Service& service, const Call&) {
-  const auto journal = service.journal();
-  auto counts = Json::array(), recent = Json::array();
-  for (const auto& [request, count] : journal.counts()) {
-    counts.push_back({{"path", request.first}, {"status", request.second}, {"count", count}});
-  }
-  for (const auto& entry : journal.recent()) {
-    recent.push_back({{"at", ToSeconds(entry.at)},
-                      {"method", entry.method},
-                      {"path", entry.path},
-                      {"status", entry.status}});
-  }
-  return JsonResponse(
-      200,
-      {{"total", journal.total()}, {"counts", std::move(counts)}, {"recent", std::move(recent)}});
+Work GetFaults(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    return JsonResponse(200, ToJson(service.faults(number)));
+  };
 }
 
-Response Reset(Service& service, const Call&) {
-  service.Reset();
-  return JsonResponse(200, {{"reset", true}});
+Work PutFaults(const Call& call, Complaints& complaints) {
+  const auto json = BodyOf(call, complaints);
+  std::vector<Fault> faults;
+  if (complaints.empty()) faults = FaultsFromJson(json, call.place, complaints);
+  return [faults = std::move(faults)](Service& service, int number) {
+    service.SetFaults(number, faults);
+    return JsonResponse(200, ToJson(service.faults(number)));
+  };
 }
+
+Work DeleteFaults(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    const bool was_there = !service.faults(number).empty();
+    service.SetFaults(number, {});
+    return Deleted(was_there, "there is no fault to end");
+  };
+}
+
+Work GetJournal(const Call&, Complaints&) {
+  return [](Service& service, int number) {
+    const auto journal = service.journal(number);
+    auto counts = Json::array(), recent = Json::array();
+    for (const auto& [request, count] : journal.counts()) {
+      counts.push_back({{"path", request.first}, {"status", request.second}, {"count", count}});
+    }
+    for (const auto& entry : journal.recent()) {
+      recent.push_back({{"at", ToSeconds(entry.at)},
+                        {"method", entry.method},
+                        {"path", entry.path},
+                        {"status", entry.status}});
+    }
+    return JsonResponse(
+        200,
+        {{"total", journal.total()}, {"counts", std::move(counts)}, {"recent", std::move(recent)}});
+  };
+}
+
+Work Reset(const Call&, Complaints&) {
+  return [](Service& service, int) {
+    service.Reset();
+    return JsonResponse(200, {{"reset", true}});
+  };
+}
+
+Work GetMetrics(const Call&, Complaints&) {
+  return [](Service& service, int) {
+    return Response{.content_type = kMetricsType, .body = MetricsPage(service)};
+  };
+}
+
+enum class About : std::uint8_t { kAll, kInstance };
 
 struct Route {
   std::string_view method;
   std::string_view path;  // one that ends in a slash takes what follows as an item
-  Response (*handle)(Service&, const Call&);
+  About about;
+  Work (*read)(const Call&, Complaints&);
 };
 
 constexpr Route kRoutes[] = {
-    {"GET", "/control/options", GetOptions},
-    {"PUT", "/control/options", PutOptions},
-    {"PUT", "/control/spot-termination", PutTermination},
-    {"DELETE", "/control/spot-termination", DeleteTermination},
-    {"PUT", "/control/role", PutRole},
-    {"DELETE", "/control/role", DeleteRole},
-    {"POST", "/control/credentials/rotate", Rotate},
-    {"PUT", "/control/items/", PutItem},
-    {"DELETE", "/control/items/", DeleteItem},
-    {"GET", "/control/journal", GetJournal},
-    {"POST", "/control/reset", Reset},
+    {"GET", "/control/options", About::kInstance, GetOptions},
+    {"PUT", "/control/options", About::kInstance, PutOptions},
+    {"GET", "/control/protocol", About::kAll, GetProtocol},
+    {"PUT", "/control/protocol", About::kAll, PutProtocol},
+    {"PUT", "/control/spot-termination", About::kInstance, PutTermination},
+    {"DELETE", "/control/spot-termination", About::kInstance, DeleteTermination},
+    {"PUT", "/control/role", About::kInstance, PutRole},
+    {"DELETE", "/control/role", About::kInstance, DeleteRole},
+    {"POST", "/control/credentials/rotate", About::kInstance, Rotate},
+    {"PUT", "/control/credentials/rotation", About::kInstance, PutRotation},
+    {"POST", "/control/interfaces", About::kInstance, PostInterface},
+    {"DELETE", "/control/interfaces/", About::kInstance, DeleteInterface},
+    {"POST", "/control/disks", About::kInstance, PostDisk},
+    {"DELETE", "/control/disks/", About::kInstance, DeleteDisk},
+    {"PUT", "/control/tags", About::kInstance, PutTags},
+    {"DELETE", "/control/tags", About::kInstance, DeleteTags},
+    {"PUT", "/control/items/", About::kInstance, PutItem},
+    {"DELETE", "/control/items/", About::kInstance, DeleteItem},
+    {"GET", "/control/faults", About::kInstance, GetFaults},
+    {"PUT", "/control/faults", About::kInstance, PutFaults},
+    {"DELETE", "/control/faults", About::kInstance, DeleteFaults},
+    {"GET", "/control/journal", About::kInstance, GetJournal},
+    {"POST", "/control/reset", About::kAll, Reset},
+    {"GET", "/metrics", About::kAll, GetMetrics},
 };
 
 bool IsFor(const Route& route, std::string_view path) {
@@ -257,9 +477,35 @@ bool IsFor(const Route& route, std::string_view path) {
   return path.size() > route.path.size() && path.starts_with(route.path);
 }
 
-}  // namespace
+// The number in "instance=2", 1 for an empty query.
+std::optional<int> InstanceIn(std::string_view query, int instances) {
+  if (query.empty()) return 1;
+  constexpr std::string_view kName = "instance=";
+  if (!query.starts_with(kName)) return std::nullopt;
+  query.remove_prefix(kName.size());
+  int number = 0;
+  const auto [end, error] = std::from_chars(query.data(), query.data() + query.size(), number);
+  if (error != std::errc() || end != query.data() + query.size()) return std::nullopt;
+  return number >= 1 && number <= instances ? std::optional(number) : std::nullopt;
+}
 
-Response Control::Handle(const Request& request) {
+// A request as far as it can be understood without a service.
+struct Understood {
+  int status = 200;  // of the refusal
+  Complaints complaints;
+  Headers headers;
+  int instance = 1;
+  Work work;
+};
+
+Understood Refused(int status, std::string sentence) {
+  return {.status = status, .complaints = {std::move(sentence)}, .headers = {}, .work = {}};
+}
+
+// `limits_of` gives the limits for a number of an instance.
+Understood Understand(const Request& request, int instances,
+                      const std::function<Control::Limits(int)>& limits_of,
+                      const std::string& place) {
   const auto [path, query] = ParseTarget(request.target);
   std::vector<std::string_view> allowed;
   for (const auto& route : kRoutes) {
@@ -268,18 +514,65 @@ Response Control::Handle(const Request& request) {
     if (request.method != route.method && !(request.method == "HEAD" && route.method == "GET")) {
       continue;
     }
-    if (!query.empty()) return Errors(400, {"this API has no query parameters"});
-    if (request.body.size() > kLargestBody) {
-      return Errors(413, {fmt::format("the body is larger than {} bytes", kLargestBody)});
+    if (route.about == About::kAll && !query.empty()) {
+      return Refused(400, fmt::format("{} is about all instances and has no parameters",
+                                      JsonQuote(route.path)));
     }
-    return route.handle(
-        service_, {.item = std::string_view(path).substr(route.path.size()), .body = request.body});
+    const auto number = InstanceIn(query, instances);
+    if (!number) {
+      return Refused(400, fmt::format("the only parameter there is here is instance=N, and N is {}",
+                                      instances == 1 ? "1" : fmt::format("1 to {}", instances)));
+    }
+    if (request.body.size() > Control::kLargestBody) {
+      return Refused(413, fmt::format("the body is larger than {} bytes", Control::kLargestBody));
+    }
+    Understood understood;
+    understood.instance = *number;
+    const auto limits = limits_of(*number);
+    understood.work = route.read({.item = std::string_view(path).substr(route.path.size()),
+                                  .body = request.body,
+                                  .limits = limits,
+                                  .place = place},
+                                 understood.complaints);
+    if (!understood.complaints.empty()) understood.status = 400;
+    return understood;
   }
-  if (allowed.empty()) return Errors(404, {fmt::format("there is no {}", JsonQuote(path))});
+  if (allowed.empty()) return Refused(404, fmt::format("there is no {}", JsonQuote(path)));
   const auto allow = fmt::format("{}", fmt::join(allowed, ", "));
-  auto response = Errors(405, {fmt::format("{} allows {} only", JsonQuote(path), allow)});
-  response.headers.emplace_back("Allow", allow);
+  auto refused = Refused(405, fmt::format("{} allows {} only", JsonQuote(path), allow));
+  refused.headers.emplace_back("Allow", allow);
+  return refused;
+}
+
+}  // namespace
+
+Response Control::Handle(const Request& request) {
+  auto understood = Understand(
+      request, service_.instances(),
+      [this](int number) {
+        return Limits{
+            .instances = service_.instances(),
+            .credential_life = service_.WithInstance(number, [](const Instance& instance) {
+              return std::chrono::floor<seconds>(instance.credential_life());
+            })};
+      },
+      "");
+  Response response;
+  if (understood.complaints.empty()) {
+    response = understood.work(service_, understood.instance);
+  } else {
+    response = Errors(understood.status, understood.complaints);
+    response.headers = std::move(understood.headers);
+  }
+  response.date = service_.Now();
   return response;
+}
+
+std::vector<std::string> Control::Check(const Request& request, const Limits& limits,
+                                        const std::string& place) {
+  return Understand(
+             request, limits.instances, [&](int) { return limits; }, place)
+      .complaints;
 }
 
 }  // namespace aliyun_ecs::simulator

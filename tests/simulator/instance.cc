@@ -3,13 +3,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/text.h"
 
 namespace aliyun_ecs::simulator {
 namespace {
 
 constexpr std::string_view kRoleDirectory = "meta-data/ram/security-credentials/";
 constexpr std::string_view kTerminationTime = "meta-data/instance/spot/termination-time";
+constexpr std::string_view kInterfaces = "meta-data/network/interfaces/macs/";
+constexpr std::string_view kDisks = "meta-data/disks/";
+constexpr std::string_view kTags = "meta-data/tags/instance/";
+constexpr std::string_view kAll = "meta-data/all";
+constexpr std::string_view kIdentityDocument = "dynamic/instance-identity/document";
+
+constexpr std::pair<std::string_view, Rotation::How> kRotations[] = {
+    {"on-time", Rotation::How::kOnTime},
+    {"late", Rotation::How::kLate},
+    {"failing", Rotation::How::kFailing},
+    {"never", Rotation::How::kNever},
+};
 
 }  // namespace
 
@@ -42,6 +57,22 @@ bool IsRoleName(std::string_view name) {
          name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
+bool IsTagKey(std::string_view key) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@:_-.=,";
+  return !key.empty() && key.size() <= 128 && key != "." && key != ".." &&
+         key.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+std::optional<Rotation::How> ParseRotation(std::string_view text) {
+  for (const auto& [name, how] : kRotations) {
+    if (name == text) return how;
+  }
+  return std::nullopt;
+}
+
+std::string_view Name(Rotation::How how) { return kRotations[static_cast<std::size_t>(how)].first; }
+
 Instance::Instance(InstanceStart start, const Clock& clock)
     : start_(std::move(start)), clock_(clock) {
   Reset();
@@ -49,7 +80,40 @@ Instance::Instance(InstanceStart start, const Clock& clock)
 
 std::optional<std::string> Instance::Read(std::string_view path) {
   CatchUp();
-  return tree_.Read(path);
+  if (start_.serves_identity_document && !has_own_identity_document_ &&
+      (path.empty() || path.starts_with("dynamic"))) {
+    tree_.Overwrite(kIdentityDocument, IdentityDocument());
+  }
+  auto text = tree_.Read(path);
+  if (!text && start_.serves_all && path == kAll) return All();
+  return text;
+}
+
+void Instance::set_access(const AccessOptions& access) {
+  if (access.throttle != access_.throttle) {
+    bucket_.reset();
+    if (access.throttle) {
+      bucket_.emplace(access.throttle->rate, access.throttle->burst, clock_.Steady());
+    }
+  }
+  access_ = access;
+}
+
+bool Instance::TryTake(SteadyTime now) { return !bucket_ || bucket_->TryTake(now); }
+
+std::optional<Silence> Instance::Darkness() const {
+  if (!termination_ || clock_.System() < termination_->at) return std::nullopt;
+  return termination_->then;
+}
+
+void Instance::set_rotation(const Rotation& rotation) {
+  CatchUp();
+  rotation_ = rotation;
+  // What comes instead of a failure is made now, not when it was due.
+  if (rotation.how == Rotation::How::kOnTime && role_) {
+    const auto now = clock_.System();
+    if (role_->next_offer < now) Offer(now);
+  }
 }
 
 void Instance::AttachRole(std::string name, std::optional<Duration> expires_in) {
@@ -78,45 +142,134 @@ std::optional<Instance::Validity> Instance::CredentialValidity() {
   return role_->validity;
 }
 
-void Instance::SetTermination(SystemTime at) { tree_.Overwrite(kTerminationTime, FormatUtc(at)); }
+void Instance::SetTermination(SystemTime at) {
+  PlanTermination({.at = at, .notice_from = clock_.System(), .then = {}});
+}
 
-bool Instance::ClearTermination() { return tree_.Erase(kTerminationTime); }
+void Instance::PlanTermination(const Termination& termination) {
+  tree_.Erase(kTerminationTime);
+  termination_ = termination;
+  CatchUp();
+}
+
+bool Instance::ClearTermination() {
+  // The tree may have come with one of its own.
+  const bool was_there = tree_.Erase(kTerminationTime) || termination_;
+  termination_.reset();
+  return was_there;
+}
+
+bool Instance::HasNotice() {
+  CatchUp();
+  return tree_.leaves().contains(kTerminationTime);
+}
+
+Result<std::string> Instance::AttachInterface(std::optional<Ipv6> ipv6) {
+  for (int number = 1; number <= kMostInterfaces; ++number) {
+    if (tree_.Read(std::string(kInterfaces) + InterfaceName(start_.number, number))) continue;
+    return AddInterface(tree_, start_.number, number, ipv6.value_or(start_.ipv6));
+  }
+  return Fail(ErrorCode::kUnavailable,
+              fmt::format("there are {} interfaces, and no more are made up", kMostInterfaces));
+}
+
+Result<std::string> Instance::AttachDisk(const std::optional<std::string>& name) {
+  for (int number = 1; number <= kMostDisks; ++number) {
+    if (tree_.Read(std::string(kDisks) + DiskName(start_.number, number))) continue;
+    auto serial = AddDisk(tree_, start_.number, number);
+    if (name) tree_.Overwrite(fmt::format("{}{}/name", kDisks, serial), *name);
+    return serial;
+  }
+  return Fail(ErrorCode::kUnavailable,
+              fmt::format("there are {} disks, and no more are made up", kMostDisks));
+}
+
+Result<void> Instance::DetachInterface(std::string_view mac) {
+  if (tree_.Read("meta-data/mac") == mac) {
+    return Fail(
+        ErrorCode::kUnavailable,
+        fmt::format("{} is the primary interface, which is never detached", JsonQuote(mac)));
+  }
+  if (mac.empty() || !tree_.Erase(std::string(kInterfaces) + std::string(mac))) {
+    return Fail(ErrorCode::kInvalid, fmt::format("there is no interface {}", JsonQuote(mac)));
+  }
+  return {};
+}
+
+Result<void> Instance::DetachDisk(std::string_view serial) {
+  if (serial.starts_with("d-")) serial.remove_prefix(2);
+  if (serial.empty() || !tree_.Erase(std::string(kDisks) + std::string(serial))) {
+    return Fail(ErrorCode::kInvalid, fmt::format("there is no disk {}", JsonQuote(serial)));
+  }
+  return {};
+}
+
+void Instance::SetTags(const std::map<std::string, std::string>& tags) {
+  tree_.Erase(kTags);
+  for (const auto& [key, value] : tags) tree_.Overwrite(std::string(kTags) + key, value);
+}
 
 Result<void> Instance::Put(std::string_view path, std::string text) {
   CatchUp();
-  return tree_.Put(path, std::move(text));
+  auto put = tree_.Put(path, std::move(text));
+  if (put && path.starts_with("dynamic")) has_own_identity_document_ = true;
+  return put;
 }
 
 bool Instance::Erase(std::string_view path) {
   CatchUp();
+  if (path.starts_with("dynamic")) {
+    (void)Read(path);  // what follows the tree is only there once it was asked for
+    has_own_identity_document_ = true;
+  }
   return tree_.Erase(path);
 }
 
 void Instance::Reset() {
   tree_ = start_.tree;
-  access_ = start_.access;
+  bucket_.reset();
+  access_ = {};
+  set_access(start_.access);
   role_.reset();
+  rotation_ = {};
+  termination_.reset();
+  has_own_identity_document_ = start_.tree.Read(kIdentityDocument).has_value();
   if (start_.role) AttachRole(*start_.role);
   if (start_.termination_in) SetTermination(clock_.System() + *start_.termination_in);
 }
 
 void Instance::CatchUp() {
-  if (!role_) return;
   const auto now = clock_.System();
-  if (now < role_->next_offer) return;
+  if (role_) CatchUpWithRotations(now);
+  if (termination_ && now >= termination_->notice_from) {
+    // Once: what somebody puts in its place afterwards stays.
+    termination_->notice_from = SystemTime::max();
+    tree_.Overwrite(kTerminationTime, FormatUtc(termination_->at));
+  }
+}
+
+void Instance::CatchUpWithRotations(SystemTime now) {
+  const auto late = rotation_.how == Rotation::How::kLate ? rotation_.late : Duration::zero();
+  if (rotation_.how == Rotation::How::kNever || now < role_->next_offer + late) return;
+  if (rotation_.how == Rotation::How::kFailing) {
+    if (!std::exchange(role_->has_failed, true)) PrintCredential(rotation_.code);
+    return;
+  }
   // After years without a question only the newest credential matters.
-  const auto period = credential_life() - start_.offered_before_end;
-  Offer(role_->next_offer + (now - role_->next_offer) / period * period);
+  const auto first = role_->next_offer + late;
+  const auto period = credential_life() - start_.offered_before_end + late;
+  Offer(first + (now - first) / period * period);
 }
 
 void Instance::Offer(SystemTime last_updated) {
   ++credential_number_;
   role_->validity = {.last_updated = last_updated, .expiration = last_updated + credential_life()};
   role_->next_offer = role_->validity.expiration - start_.offered_before_end;
-  PrintCredential();
+  role_->has_failed = false;
+  PrintCredential("Success");
 }
 
-void Instance::PrintCredential() {
+void Instance::PrintCredential(std::string_view code) {
   // Order of the fields and layout as in captured answers.
   tree_.Overwrite(
       std::string(kRoleDirectory) + role_->name,
@@ -126,11 +279,41 @@ void Instance::PrintCredential() {
   "Expiration" : "{}",
   "SecurityToken" : "{}{:04}",
   "LastUpdated" : "{}",
-  "Code" : "Success"
+  "Code" : "{}"
 }})",
                   kAccessKeyIdPrefix, credential_number_, kAccessKeySecretPrefix,
                   credential_number_, FormatUtc(role_->validity.expiration), kSecurityTokenPrefix,
-                  credential_number_, FormatUtc(role_->validity.last_updated)));
+                  credential_number_, FormatUtc(role_->validity.last_updated), code));
+}
+
+std::string Instance::All() const {
+  using Json = nlohmann::ordered_json;
+  constexpr std::string_view kMetaData = "meta-data/";
+  auto all = Json::object();
+  for (const auto& [path, text] : tree_.leaves()) {
+    if (!path.starts_with(kMetaData) || path.starts_with("meta-data/ram/")) continue;
+    Json* place = &all;
+    for (const auto name : Split(std::string_view(path).substr(kMetaData.size()), '/')) {
+      place = &(*place)[std::string(name)];
+    }
+    *place = text;
+  }
+  return all.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Instance::IdentityDocument() const {
+  // The order of the published samples.
+  constexpr std::string_view kMembers[] = {"zone-id",   "serial-number", "instance-id",
+                                           "region-id", "private-ipv4",  "owner-account-id",
+                                           "mac",       "image-id",      "instance-type"};
+  std::string document;
+  for (const auto member : kMembers) {
+    const auto path = member == "instance-type" ? "meta-data/instance/instance-type"
+                                                : "meta-data/" + std::string(member);
+    document += fmt::format("{}{}:{}", document.empty() ? "{" : ",", JsonQuote(member),
+                            JsonQuote(tree_.Read(path).value_or("")));
+  }
+  return document + "}";
 }
 
 }  // namespace aliyun_ecs::simulator

@@ -13,7 +13,7 @@ void Journal::Add(SteadyTime now, std::string_view method, std::string_view path
   }
   ++count->second;
 
-  if (recent_.size() == kMostRecent) recent_.pop_front();
+  if (recent_.size() >= most_recent_) recent_.pop_front();
   recent_.push_back({.at = now - start_,
                      .method = std::string(method.substr(0, kLongestPath)),
                      .path = std::move(cut),

@@ -29,10 +29,12 @@ class Journal {
     Duration at;  // since the start
     std::string method;
     std::string path;  // as it was asked for, decoded
-    int status;
+    int status;        // 0: no HTTP response
   };
 
-  explicit Journal(SteadyTime start) : start_(start) {}
+  // Keeps the newest `most_recent` requests.
+  explicit Journal(SteadyTime start, std::size_t most_recent = kMostRecent)
+      : start_(start), most_recent_(most_recent) {}
 
   void Add(SteadyTime now, std::string_view method, std::string_view path, int status);
 
@@ -43,11 +45,12 @@ class Journal {
     return counts_;
   }
 
-  // The newest requests, oldest first; all of them as long as there are at most kMostRecent.
+  // The newest requests, oldest first; all of them as long as there are not too many.
   [[nodiscard]] const std::deque<Entry>& recent() const { return recent_; }
 
  private:
   SteadyTime start_;
+  std::size_t most_recent_;
   std::uint64_t total_ = 0;
   std::map<std::pair<std::string, int>, std::uint64_t> counts_;
   std::deque<Entry> recent_;

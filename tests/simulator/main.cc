@@ -2,6 +2,8 @@
 #include <pthread.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -20,8 +22,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "simulator/control.h"
+#include "simulator/protocol.h"
+#include "simulator/scenario.h"
 #include "simulator/server.h"
 #include "simulator/service.h"
+#include "simulator/start.h"
 #include "simulator/tree.h"
 
 namespace aliyun_ecs::simulator {
@@ -31,27 +36,35 @@ constexpr const char* kDescription =
     "The Alibaba Cloud ECS instance metadata service in miniature, for tests and drills.\n"
     "All identities and secrets in it are made up.";
 
-constexpr const char* kDefaultRole = "SimulatedEcsRole";
-
-// A real notice is given five minutes before.
-constexpr auto kNoticeLead = std::chrono::minutes(5);
-
 // The command line as it was typed; nullopt where a flag was not given.
 struct Flags {
-  std::vector<std::string> listen_addresses = {"127.0.0.1:10280"};
+  std::vector<std::string> listen_addresses;
   std::vector<std::string> control_addresses = {"127.0.0.1:10281"};
-  std::string http_tokens = "optional";
-  std::string http_endpoint = "enabled";
-  std::optional<std::string> tree, profile, role, interfaces, disks;
+  std::optional<std::string> http_tokens, http_endpoint, throttle;
+  std::optional<std::string> instances, tree, profile, interfaces, disks, ipv6, role;
+  std::optional<std::string> credential_life, credential_overlap;
+  std::optional<std::string> user_data, active_system_events, identity_document, meta_data_all;
+  std::optional<std::string> scenario;
+  std::vector<std::string> tags;
   bool no_role = false;
+  bool no_key_pair = false;
+  bool no_public_address = false;
+  bool no_spot = false;
+  bool marketplace_image = false;
+  std::array<std::optional<std::string>, kProtocolOptionCount> protocol;  // as in the table
 };
 
 // What remains when all of it is right.
 struct Setup {
   std::vector<std::string> listen_addresses;
   std::vector<std::string> control_addresses;
-  InstanceStart start;
+  std::vector<InstanceStart> starts;
+  ProtocolOptions protocol;
+  std::optional<Scenario> scenario;
 };
+
+constexpr std::string_view kDefaultListenAddress = "127.0.0.1:10280";
+constexpr std::size_t kLargestFile = std::size_t{16} << 20;
 
 std::optional<int> ParseCount(std::string_view text, int least, int most) {
   int value = 0;
@@ -60,7 +73,7 @@ std::optional<int> ParseCount(std::string_view text, int least, int most) {
   return value >= least && value <= most ? std::optional(value) : std::nullopt;
 }
 
-Result<Tree> LoadTree(const std::string& file) {
+Result<std::string> ReadFile(const std::string& file) {
   const auto cannot_read = [] {
     return Fail(ErrorCode::kInvalid,
                 fmt::format("the file cannot be read: {}", std::strerror(errno)));
@@ -72,39 +85,61 @@ Result<Tree> LoadTree(const std::string& file) {
   char piece[16 * 1024];
   while (const auto size = std::fread(piece, 1, sizeof piece, stream.get())) {
     text.append(piece, size);
+    if (text.size() > kLargestFile) {
+      return Fail(ErrorCode::kInvalid,
+                  fmt::format("the file is larger than {} bytes", kLargestFile));
+    }
   }
   // A directory can be opened, but not read.
   if (std::ferror(stream.get()) != 0) return cannot_read();
-  return Tree::FromJson(text);
+  return text;
+}
+
+// Where the instances answer: an address of 127.0.0.1 stands for all of 127.0.0.1 to 127.0.0.N.
+std::vector<std::string> AddressesOfAll(const std::vector<std::string>& addresses, int instances) {
+  constexpr std::string_view kFirst = "127.0.0.1:";
+  std::vector<std::string> all;
+  for (const auto& address : addresses) {
+    all.push_back(address);
+    if (!address.starts_with(kFirst)) continue;
+    for (int number = 2; number <= instances; ++number) {
+      auto other = fmt::format("127.0.0.{}:{}", number, address.substr(kFirst.size()));
+      if (std::find(addresses.begin(), addresses.end(), other) == addresses.end()) {
+        all.push_back(std::move(other));
+      }
+    }
+  }
+  return all;
 }
 
 // Turns flags into a Setup and collects what is wrong with them.
 class Checker {
  public:
   Setup Check(const Flags& flags) {
-    Setup setup{.listen_addresses = flags.listen_addresses,
-                .control_addresses = flags.control_addresses,
-                .start = {}};
-    CheckAddresses("listen-address", flags.listen_addresses);
-    CheckAddresses("control.listen-address", flags.control_addresses);
-    const auto tokens = ParseHttpTokens(flags.http_tokens);
-    if (tokens) {
-      setup.start.access.http_tokens = *tokens;
-    } else {
-      Complain("http-tokens", flags.http_tokens, "must be optional or required");
+    Setup setup;
+    setup.listen_addresses = flags.listen_addresses;
+    if (setup.listen_addresses.empty())
+      setup.listen_addresses = {std::string(kDefaultListenAddress)};
+    setup.control_addresses = flags.control_addresses;
+    CheckAddresses("listen-address", setup.listen_addresses);
+    CheckAddresses("control.listen-address", setup.control_addresses);
+    CheckProtocol(flags, setup.protocol);
+    auto options = CheckStart(flags);
+    if (flags.scenario) {
+      setup.scenario = CheckScenario(*flags.scenario);
+      if (setup.scenario) {
+        const int told_of = setup.scenario->start.instances.value_or(1);
+        if (options.instances.value_or(told_of) < told_of) {
+          Complain("instances", *flags.instances,
+                   fmt::format("the scenario tells of {} instances", told_of));
+        }
+        options = Merge(options, setup.scenario->start);
+      }
     }
-    const auto endpoint = ParseHttpEndpoint(flags.http_endpoint);
-    if (endpoint) {
-      setup.start.access.http_endpoint = *endpoint;
-    } else {
-      Complain("http-endpoint", flags.http_endpoint, "must be enabled or disabled");
-    }
-    CheckRole(flags, setup.start);
-    if (flags.tree) {
-      CheckTree(flags, setup.start);
-    } else {
-      CheckProfile(flags, setup.start);
-    }
+    std::optional<Tree> tree;
+    if (flags.tree) tree = CheckTree(*flags.tree);
+    setup.starts = MakeStarts(options, tree, complaints_);
+    setup.listen_addresses = AddressesOfAll(setup.listen_addresses, options.instances.value_or(1));
     return setup;
   }
 
@@ -122,53 +157,127 @@ class Checker {
     }
   }
 
-  void CheckRole(const Flags& flags, InstanceStart& start) {
+  void CheckProtocol(const Flags& flags, ProtocolOptions& protocol) {
+    for (std::size_t i = 0; i < flags.protocol.size(); ++i) {
+      if (!flags.protocol[i]) continue;
+      const auto& row = ProtocolOptionTable()[i];
+      const auto set = SetProtocolOption(protocol, row.name, *flags.protocol[i]);
+      if (!set) Complain(row.name, *flags.protocol[i], set.error().message);
+    }
+  }
+
+  StartOptions CheckStart(const Flags& flags) {
+    StartOptions options;
+    options.instances = CheckCount("instances", flags.instances, 1, kMostInstances);
+    options.profile = CheckWord<Profile>("profile", flags.profile, ParseProfile,
+                                         "must be linux, windows or full");
+    options.interfaces = CheckCount("interfaces", flags.interfaces, 1, kMostInterfaces);
+    options.disks = CheckCount("disks", flags.disks, 0, kMostDisks);
+    options.ipv6 = CheckWord<Ipv6>("ipv6", flags.ipv6, ParseIpv6, "must be none, prefixes or full");
+    options.http_tokens = CheckWord<HttpTokens>("http-tokens", flags.http_tokens, ParseHttpTokens,
+                                                "must be optional or required");
+    options.http_endpoint = CheckWord<HttpEndpoint>(
+        "http-endpoint", flags.http_endpoint, ParseHttpEndpoint, "must be enabled or disabled");
+    options.throttle =
+        CheckWord<Throttle>("throttle", flags.throttle, ParseThrottle,
+                            "must be RATE/BURST, requests per second and at once, such as 2/10");
+    options.credential_life = CheckSeconds("credential-life", flags.credential_life,
+                                           kShortestCredentialLife, kLongestCredentialLife);
+    options.credential_overlap =
+        CheckSeconds("credential-overlap", flags.credential_overlap, std::chrono::seconds(1),
+                     kLongestCredentialLife - std::chrono::seconds(1));
+    options.identity_document = CheckSwitch("identity-document", flags.identity_document);
+    options.meta_data_all = CheckSwitch("meta-data-all", flags.meta_data_all);
+    if (flags.no_key_pair) options.key_pair = false;
+    if (flags.no_public_address) options.public_address = false;
+    if (flags.marketplace_image) options.marketplace_image = true;
+    if (flags.no_spot) options.spot = false;
+    options.active_system_events = flags.active_system_events;
+    if (flags.user_data) {
+      auto text = ReadFile(*flags.user_data);
+      if (text) {
+        options.user_data = std::move(*text);
+      } else {
+        Complain("user-data", *flags.user_data, text.error().message);
+      }
+    }
+    CheckRole(flags, options);
+    CheckTags(flags, options);
+    return options;
+  }
+
+  void CheckRole(const Flags& flags, StartOptions& options) {
     if (flags.role && flags.no_role) Complain("--role and --no-role exclude each other");
-    if (flags.role && !IsRoleName(*flags.role)) {
-      Complain("role", *flags.role,
-               "must be 1 to 64 letters, digits, dots, hyphens or underscores");
-    }
-    if (flags.no_role) return;
-    // A tree is served as it is, with nothing of ours added unasked.
-    start.role = flags.role || flags.tree ? flags.role : std::optional<std::string>(kDefaultRole);
+    if (flags.role && !IsRoleName(*flags.role)) Complain("role", *flags.role, kRoleNameRule);
+    options.role = flags.no_role ? std::optional<std::string>("") : flags.role;
   }
 
-  void CheckTree(const Flags& flags, InstanceStart& start) {
-    for (const auto& [given, flag] : {std::pair(&flags.profile, "--profile"),
-                                      {&flags.interfaces, "--interfaces"},
-                                      {&flags.disks, "--disks"}}) {
-      if (*given) Complain(fmt::format("{} has no meaning together with --tree", flag));
-    }
-    auto tree = LoadTree(*flags.tree);
-    if (tree) {
-      start.tree = std::move(*tree);
-    } else {
-      Complain("tree", *flags.tree, tree.error().message);
+  void CheckTags(const Flags& flags, StartOptions& options) {
+    for (const auto& tag : flags.tags) {
+      const auto equals = tag.find('=');
+      if (equals == std::string::npos || !IsTagKey(tag.substr(0, equals))) {
+        Complain("tag", tag, "must be KEY=VALUE with a key of letters, digits or @:_-.,");
+        continue;
+      }
+      if (!options.tags) options.tags.emplace();
+      options.tags->insert_or_assign(tag.substr(0, equals), tag.substr(equals + 1));
     }
   }
 
-  void CheckProfile(const Flags& flags, InstanceStart& start) {
-    CatalogContents contents;
-    const auto profile = flags.profile.value_or("linux");
-    if (profile == "full") {
-      contents.profile = Profile::kFull;
-      start.termination_in = kNoticeLead;
-    } else if (profile != "linux") {
-      Complain("profile", profile, "must be linux or full");
-    }
-    CheckCount("interfaces", flags.interfaces, 1, kMostInterfaces, contents.interfaces);
-    CheckCount("disks", flags.disks, 0, kMostDisks, contents.disks);
-    start.tree = Tree::FromCatalog(contents);
+  std::optional<Tree> CheckTree(const std::string& file) {
+    const auto text = ReadFile(file);
+    auto tree = text ? Tree::FromJson(*text) : tl::unexpected(text.error());
+    if (tree) return std::move(*tree);
+    Complain("tree", file, tree.error().message);
+    return std::nullopt;
   }
 
-  void CheckCount(std::string_view flag, const std::optional<std::string>& text, int least,
-                  int most, int& count) {
-    if (!text) return;
-    if (const auto value = ParseCount(*text, least, most)) {
-      count = *value;
-    } else {
+  std::optional<Scenario> CheckScenario(const std::string& file) {
+    const auto text = ReadFile(file);
+    if (!text) {
+      Complain("scenario", file, text.error().message);
+      return std::nullopt;
+    }
+    auto scenario = Scenario::FromJson(*text);
+    if (scenario) return std::move(*scenario);
+    for (const auto& complaint : scenario.error()) Complain("scenario", file, complaint);
+    return std::nullopt;
+  }
+
+  std::optional<int> CheckCount(std::string_view flag, const std::optional<std::string>& text,
+                                int least, int most) {
+    if (!text) return std::nullopt;
+    const auto value = ParseCount(*text, least, most);
+    if (!value) {
       Complain(flag, *text, fmt::format("must be a whole number from {} to {}", least, most));
     }
+    return value;
+  }
+
+  std::optional<std::chrono::seconds> CheckSeconds(std::string_view flag,
+                                                   const std::optional<std::string>& text,
+                                                   std::chrono::seconds least,
+                                                   std::chrono::seconds most) {
+    const auto count =
+        CheckCount(flag, text, static_cast<int>(least.count()), static_cast<int>(most.count()));
+    return count ? std::optional(std::chrono::seconds(*count)) : std::nullopt;
+  }
+
+  template <typename T>
+  std::optional<T> CheckWord(std::string_view flag, const std::optional<std::string>& text,
+                             std::optional<T> (*parse)(std::string_view),
+                             std::string_view allowed) {
+    if (!text) return std::nullopt;
+    auto value = parse(*text);
+    if (!value) Complain(flag, *text, allowed);
+    return value;
+  }
+
+  std::optional<bool> CheckSwitch(std::string_view flag, const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    if (*text == "on" || *text == "off") return *text == "on";
+    Complain(flag, *text, "must be on or off");
+    return std::nullopt;
   }
 
   std::vector<std::string> complaints_;
@@ -183,7 +292,7 @@ std::optional<int> ReadCommandLine(int argc, char** argv, Flags& flags, Checker&
   // What follows keeps CLI11 from ending at the first mistake: unknown flags are collected, and a
   // missing value is an empty one.
   app.allow_extras();
-  const auto add = [&app](const char* name, auto& value, std::string help) {
+  const auto add = [&app](const std::string& name, auto& value, std::string help) {
     return app.add_option(name, value, std::move(help))->expected(0, 1)->take_last();
   };
   const auto add_repeatable = [&app](const char* name, auto& values, std::string help) {
@@ -193,24 +302,65 @@ std::optional<int> ReadCommandLine(int argc, char** argv, Flags& flags, Checker&
         ->allow_extra_args(false);
   };
   add_repeatable("--listen-address", flags.listen_addresses,
-                 "HOST:PORT to serve metadata on; port 0: any; repeatable (127.0.0.1:10280)");
+                 fmt::format("HOST:PORT to serve metadata on; port 0: any; repeatable ({});\n"
+                             "with several instances 127.0.0.1 stands for 127.0.0.1 to 127.0.0.N",
+                             kDefaultListenAddress));
   add_repeatable("--control.listen-address", flags.control_addresses,
                  "HOST:PORT to serve the control API on; repeatable (127.0.0.1:10281)");
+  add("--scenario", flags.scenario,
+      "FILE.json with a story on a timeline; flags win over its \"start\"");
+
+  app.option_defaults()->group("The instances");
+  add("--instances", flags.instances,
+      fmt::format("how many, 1 to {}; number N answers under 127.0.0.N, number 1 also\n"
+                  "under any other address (1)",
+                  kMostInstances));
   add("--http-tokens", flags.http_tokens, "optional or required: hardened mode only (optional)");
   add("--http-endpoint", flags.http_endpoint,
       "enabled or disabled: the metadata channel (enabled)");
+  add("--throttle", flags.throttle,
+      "RATE/BURST: requests per second and at once that an instance is allowed (no limit)");
   add("--tree", flags.tree,
       "FILE.json to serve instead of a made-up instance: objects are directories,\n"
       "strings are leaves, the top holds meta-data");
   add("--profile", flags.profile,
-      "linux: what a plain Linux instance has; full: every item there is, which no\n"
-      "real instance has (linux)");
+      "linux: what a plain Linux instance has; windows: what a Windows instance has;\n"
+      "full: every item there is, which no real instance has (linux)");
   add("--interfaces", flags.interfaces,
       fmt::format("network interfaces, 1 to {} (1)", kMostInterfaces));
   add("--disks", flags.disks, fmt::format("disks, 0 to {} (1)", kMostDisks));
+  add("--ipv6", flags.ipv6,
+      "of the interfaces: none; prefixes; full: addresses, gateway and blocks too (prefixes)");
   add("--role", flags.role,
       fmt::format("name of the attached RAM role ({}; none with --tree)", kDefaultRole));
-  app.add_flag("--no-role", flags.no_role, "no RAM role is attached")->disable_flag_override();
+  add("--credential-life", flags.credential_life,
+      "seconds that a credential of the role lives, 2 to 86400 (21600)");
+  add("--credential-overlap", flags.credential_overlap,
+      "seconds before its end that the next one is offered (a twelfth of its life)");
+  add("--user-data", flags.user_data, "FILE to serve as user-data (404)");
+  add("--active-system-events", flags.active_system_events,
+      "TEXT of maintenance/active-system-events, whose form is not published (404)");
+  add("--identity-document", flags.identity_document,
+      "on or off: dynamic/instance-identity/document (on; off with --tree)");
+  add("--meta-data-all", flags.meta_data_all,
+      "on or off: meta-data/all, undocumented, but read by cloud-init (on; off with --tree)");
+  add_repeatable("--tag", flags.tags, "KEY=VALUE of tags/instance/KEY; repeatable (none: 404)");
+  const auto add_switch = [&app](const char* name, bool& value, const char* help) {
+    app.add_flag(name, value, help)->disable_flag_override();
+  };
+  add_switch("--no-role", flags.no_role, "no RAM role is attached");
+  add_switch("--no-key-pair", flags.no_key_pair, "no key pair; a Windows instance has none anyway");
+  add_switch("--no-public-address", flags.no_public_address, "no eipv4 and public-ipv4");
+  add_switch("--no-spot", flags.no_spot, "no spot instance: it can get no notice");
+  add_switch("--marketplace-image", flags.marketplace_image, "made from a Marketplace image");
+
+  app.option_defaults()->group(
+      "What the vendor leaves open [D: documented, C: in clients, O: observed, I: inferred, ?]");
+  for (std::size_t i = 0; i < flags.protocol.size(); ++i) {
+    const auto& row = ProtocolOptionTable()[i];
+    add(fmt::format("--{}", row.name), flags.protocol[i],
+        fmt::format("{}: {} ({}) [{}]", row.values, row.text, row.fallback, row.grade));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version
@@ -238,6 +388,43 @@ std::unique_ptr<Server> Serve(const std::vector<std::string>& addresses, std::st
   return std::move(*server);
 }
 
+// Waits for one of the signals; 0 when the time is over before.
+int WaitFor(const sigset_t& signals, std::optional<Duration> limit) {
+  for (;;) {
+    int signal = 0;
+    if (limit) {
+      const auto seconds = std::chrono::floor<std::chrono::seconds>(*limit);
+      const timespec wait{.tv_sec = seconds.count(), .tv_nsec = (*limit - seconds).count()};
+      signal = sigtimedwait(&signals, nullptr, &wait);
+    } else {
+      signal = sigwaitinfo(&signals, nullptr);
+    }
+    if (signal > 0) return signal;
+    if (errno != EINTR) return 0;
+  }
+}
+
+// Plays the scenario, and serves on after its end. Returns the signal that ends the program.
+int Play(Scenario scenario, const Clock& clock, Control& control, const sigset_t& stop_signals) {
+  Log(LogLevel::kInfo, "scenario begins", {{"description", scenario.description}});
+  ScenarioPlayer player(std::move(scenario), clock.Steady(), control);
+  for (;;) {
+    for (const auto& outcome : player.RunDue(clock.Steady())) {
+      const bool refused = outcome.status >= 400;
+      Log(refused ? LogLevel::kWarn : LogLevel::kInfo, refused ? "call refused" : "call made",
+          {{"call", outcome.call},
+           {"status", fmt::format("{}", outcome.status)},
+           {"errors", Trim(outcome.errors)}});
+    }
+    const auto next = player.next();
+    if (!next) break;
+    const auto wait = *next - clock.Steady();
+    if (const int signal = WaitFor(stop_signals, std::max(wait, Duration::zero()))) return signal;
+  }
+  Log(LogLevel::kInfo, "scenario is over");
+  return WaitFor(stop_signals, std::nullopt);
+}
+
 int Main(int argc, char** argv) {
   Flags flags;
   Checker checker;
@@ -259,7 +446,7 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
 
   const RealClock clock;
-  Service service(std::move(setup.start), clock);
+  Service service(std::move(setup.starts), setup.protocol, clock);
   Control control(service);
   const auto metadata_server =
       Serve(setup.listen_addresses, "metadata",
@@ -270,8 +457,8 @@ int Main(int argc, char** argv) {
             [&control](const Request& request) { return control.Handle(request); });
   if (!control_server) return 1;
 
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  const int signal = setup.scenario ? Play(std::move(*setup.scenario), clock, control, stop_signals)
+                                    : WaitFor(stop_signals, std::nullopt);
   Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
   return 0;
 }

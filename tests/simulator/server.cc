@@ -1,15 +1,20 @@
 #include "simulator/server.h"
 
-#include <civetweb.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <ctime>
+#include <chrono>
+#include <exception>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -20,17 +25,28 @@
 namespace aliyun_ecs::simulator {
 namespace {
 
-constexpr std::pair<const char*, const char*> kOptions[] = {
-    // A client that keeps its connection open holds a thread.
-    {"num_threads", "64"},
-    {"enable_keep_alive", "yes"},
-    {"keep_alive_timeout_ms", "30000"},
-    {"request_timeout_ms", "10000"},
-    {"tcp_nodelay", "1"},
-    {"connection_queue", "1024"},
-    {"listen_backlog", "1024"},
-    // ParseTarget does it.
-    {"decode_url", "no"},
+// Sockets work in real time, whatever clock the service has.
+using RealTime = std::chrono::steady_clock::time_point;
+
+RealTime Now() { return std::chrono::steady_clock::now(); }
+
+// Owns a file descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_ = -1;
 };
 
 struct HostAndPort {
@@ -62,9 +78,31 @@ tl::unexpected<Error> CannotListen(std::string_view address, std::string reason)
   return Fail(ErrorCode::kUnavailable, fmt::format("cannot listen on {}: {}", address, reason));
 }
 
-// The numeric form of an address that can be listened on. CivetWeb tells why one cannot only in
-// its log, so that this looks first.
-Result<std::string> Resolve(const std::string& address) {
+struct Listener {
+  Descriptor socket;
+  std::string address;  // as it can be connected to, "127.0.0.1:40123"
+};
+
+// The host of a socket's own address, and its port; "" when there is none.
+std::pair<std::string, std::string> LocalAddress(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  char host[NI_MAXHOST] = "";
+  char port[NI_MAXSERV] = "";
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, port,
+              sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+  return {host, port};
+}
+
+// "127.0.0.1:80", "[::1]:80".
+std::string Join(std::string_view host, std::string_view port) {
+  return host.find(':') == std::string_view::npos ? fmt::format("{}:{}", host, port)
+                                                  : fmt::format("[{}]:{}", host, port);
+}
+
+// `seen` holds the addresses listened on so far.
+Result<Listener> Listen(const std::string& address, std::set<std::string>& seen) {
   const auto parsed = Parse(address);
   if (!parsed) return CannotListen(address, "this is not HOST:PORT");
   addrinfo hints{};
@@ -79,176 +117,366 @@ Result<std::string> Resolve(const std::string& address) {
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
 
-  const int probe = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return CannotListen(address, std::generic_category().message(errno));
+  Descriptor listener(
+      socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+  if (listener.get() < 0) return CannotListen(address, std::generic_category().message(errno));
   const int on = 1;
-  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int error = bind(probe, found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
-  close(probe);
-  if (error != 0) return CannotListen(address, std::generic_category().message(error));
-
-  char numeric[NI_MAXHOST];
-  getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0,
-              NI_NUMERICHOST);
-  const auto shown = parsed->ipv6 ? fmt::format("[{}]", numeric) : std::string(numeric);
-  return fmt::format("{}:{}", shown, parsed->port);
-}
-
-// As an HTTP date.
-std::string Date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[64];
-  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
-
-// What CivetWeb will do with the connection: it obeys the client.
-bool WillKeepAlive(mg_connection* connection) {
-  if (const char* wish = mg_get_header(connection, "Connection")) {
-    return strcasestr(wish, "keep-alive") != nullptr;
+  setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (parsed->ipv6) setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (bind(listener.get(), found->ai_addr, found->ai_addrlen) != 0) {
+    const int error = errno;
+    char numeric[NI_MAXHOST] = "";
+    getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0,
+                NI_NUMERICHOST);
+    if (seen.contains(Join(numeric, parsed->port))) {
+      return CannotListen(address, "it is given twice");
+    }
+    return CannotListen(address, std::generic_category().message(error));
   }
-  const char* const version = mg_get_request_info(connection)->http_version;
-  return version != nullptr && std::string_view(version) == "1.1";
+  if (listen(listener.get(), 1024) != 0) {
+    return CannotListen(address, std::generic_category().message(errno));
+  }
+  const auto [name, port] = LocalAddress(listener.get());
+  auto where = Join(name, port);
+  seen.insert(where);
+  return Listener{.socket = std::move(listener), .address = std::move(where)};
 }
 
-void Write(mg_connection* connection, const Response& response, bool with_body, bool keep_alive) {
-  // In one piece, so that it travels in one packet.
-  std::string bytes =
-      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nConnection: {}\r\n", response.status,
-                  ReasonPhrase(response.status), Date(), keep_alive ? "keep-alive" : "close");
+std::string HeadOf(const Response& response, bool keep_alive) {
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\n", response.status, ReasonPhrase(response.status));
+  if (response.date) head += fmt::format("Date: {}\r\n", FormatHttpDate(*response.date));
+  head += fmt::format("Connection: {}\r\n", keep_alive ? "keep-alive" : "close");
   for (const auto& [name, value] : response.headers) {
-    bytes += fmt::format("{}: {}\r\n", name, value);
+    head += fmt::format("{}: {}\r\n", name, value);
   }
   // A 204 has no body and so no length.
   if (response.status != 204) {
-    bytes += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type,
-                         response.body.size());
+    const auto length = static_cast<std::int64_t>(response.body.size());
+    head += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type,
+                        std::max<std::int64_t>(0, length + response.delivery.wrong_length_by));
   }
-  bytes += "\r\n";
-  if (with_body && response.status != 204) bytes += response.body;
-  mg_write(connection, bytes.data(), bytes.size());
+  return head + "\r\n";
 }
 
-// The body up to Server::kLargestBodyRead bytes; nullopt when less arrived than was announced.
-std::optional<std::string> ReadBody(mg_connection* connection) {
-  const auto announced = mg_get_request_info(connection)->content_length;
-  const bool chunked = mg_get_header(connection, "Transfer-Encoding") != nullptr;
-  if (announced <= 0 && !chunked) return "";
-  // curl waits a second for this before it sends a large body.
-  if (mg_get_header(connection, "Expect") != nullptr) {
-    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    mg_write(connection, kContinue.data(), kContinue.size());
+// One client. Reads requests and carries responses out; the loop tells it when it may.
+class Connection {
+ public:
+  Connection(Descriptor socket, const Handler& handler)
+      : socket_(std::move(socket)),
+        handler_(handler),
+        local_address_(LocalAddress(socket_.get()).first),
+        deadline_(Now() + Server::kLongestIdle) {
+    const int on = 1;
+    setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  std::string body;
-  char piece[16 * 1024];
-  for (;;) {
-    const int size = mg_read(connection, piece, sizeof piece);
-    if (size < 0) return std::nullopt;
-    if (size == 0) break;
-    body.append(piece, static_cast<std::size_t>(size));
-    if (body.size() >= Server::kLargestBodyRead) {
-      body.resize(Server::kLargestBodyRead);
-      return body;
+
+  [[nodiscard]] int socket() const { return socket_.get(); }
+  [[nodiscard]] bool is_done() const { return stage_ == Stage::kDone; }
+
+  // What poll is to wait for; POLLHUP and POLLERR come unasked.
+  [[nodiscard]] short Events() const {
+    if (stage_ == Stage::kReading) return POLLIN;
+    const short closed = peer_sends_no_more_ ? 0 : POLLRDHUP;
+    return static_cast<short>(stage_ == Stage::kWriting ? closed | POLLOUT : closed);
+  }
+
+  // When OnTime is to be called at the latest.
+  [[nodiscard]] std::optional<RealTime> deadline() const { return deadline_; }
+
+  void OnEvents(short events) {
+    React(events);
+    ServeWhatCame();
+  }
+
+  void OnTime() {
+    switch (stage_) {
+      case Stage::kWaiting:
+        BeginDelivery();
+        break;
+      case Stage::kDripping:
+        allowed_ = std::min(out_.size(), allowed_ + delivery_.drip_bytes);
+        stage_ = Stage::kWriting;
+        Write();
+        break;
+      default:
+        return End();
+    }
+    ServeWhatCame();
+  }
+
+ private:
+  enum class Stage : std::uint8_t {
+    kReading,
+    kWaiting,   // for the end of the delay
+    kWriting,   // for the client to take more
+    kDripping,  // for the time of the next piece
+    kHanging,
+    kDone,
+  };
+
+  void React(short events) {
+    if (stage_ == Stage::kReading) return Read();
+    if ((events & (POLLHUP | POLLERR)) != 0) return End();
+    if ((events & POLLRDHUP) != 0) {
+      // One that has sent all it has to say may still listen, but not to one that never speaks.
+      peer_sends_no_more_ = true;
+      if (stage_ == Stage::kHanging) return End();
+    }
+    if (stage_ == Stage::kWriting && (events & POLLOUT) != 0) Write();
+  }
+
+  void Read() {
+    char piece[64 * 1024];
+    const auto size = recv(socket_.get(), piece, sizeof piece, 0);
+    if (size < 0) {
+      if (errno != EAGAIN && errno != EINTR) End();
+      return;
+    }
+    if (size == 0) {
+      if (!parser_.is_midway()) return End();
+      peer_sends_no_more_ = true;
+      return Refuse(400);
+    }
+    if (!parser_.is_midway()) deadline_ = Now() + Server::kLongestRequest;
+    parser_.Feed({piece, static_cast<std::size_t>(size)});
+    if (parser_.TakeInvitation()) {
+      constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      // Nothing else is under way, so that so little is taken whole.
+      send(socket_.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL);
     }
   }
-  // The client stalled, or the server is about to stop.
-  if (!chunked && body.size() < static_cast<std::size_t>(announced)) return std::nullopt;
-  return body;
-}
 
-int OnLibraryMessage(const mg_connection*, const char* message) {
-  Log(LogLevel::kDebug, "http server", {{"detail", message}});
-  return 1;  // not to standard error as well
-}
-
-// Requests that CivetWeb cannot parse.
-int OnLibraryError(mg_connection* connection, int status, const char*) {
-  Write(connection, ErrorPage(status), true, false);
-  return 0;
-}
-
-}  // namespace
-
-int Server::OnRequest(mg_connection* connection) {
-  const auto* const info = mg_get_request_info(connection);
-  const auto& server = *static_cast<const Server*>(info->user_data);
-
-  Request request{.method = info->request_method, .target = info->local_uri_raw};
-  if (info->query_string != nullptr) {
-    request.target += '?';
-    request.target += info->query_string;
-  }
-  for (int i = 0; i < info->num_headers; ++i) {
-    request.headers.emplace_back(info->http_headers[i].name, info->http_headers[i].value);
+  // A piece that was read may hold several requests; one is answered after the other.
+  void ServeWhatCame() {
+    while (stage_ == Stage::kReading) {
+      if (parser_.state() == RequestParser::State::kBroken) return Refuse(parser_.error_status());
+      if (parser_.state() != RequestParser::State::kComplete) return;
+      Answer();
+    }
   }
 
-  Response response;
-  bool keep_alive = WillKeepAlive(connection);
-  if (auto body = ReadBody(connection)) {
-    request.body = std::move(*body);
-    // An exception must not pass through CivetWeb, which is C.
+  void Answer() {
+    Request request = parser_.request();
+    request.local_address = local_address_;
+    Response response;
+    // A mistake in the handler must not end the thread.
     try {
-      response = server.handler_(request);
+      response = handler_(request);
     } catch (const std::exception& error) {
       Log(LogLevel::kError, "request failed", {{"error", error.what()}});
       response = ErrorPage(500);
     }
-  } else {
-    response = ErrorPage(400);
-    keep_alive = false;
-    mg_disable_connection_keep_alive(connection);
+    Deliver(std::move(response), request.method != "HEAD", parser_.keep_alive());
   }
-  Write(connection, response, request.method != "HEAD", keep_alive);
-  return response.status;
-}
+
+  // Answers what is no request, and ends.
+  void Refuse(int status) { Deliver(ErrorPage(status), true, false); }
+
+  void Deliver(Response response, bool with_body, bool keep_alive) {
+    delivery_ = response.delivery;
+    ends_ = !keep_alive || delivery_.how == Delivery::How::kCut ||
+            delivery_.how == Delivery::How::kGarbage || delivery_.wrong_length_by != 0;
+    if (delivery_.how == Delivery::How::kGarbage) {
+      out_ = std::move(response.body);
+    } else {
+      // In one piece, so that it travels in one packet.
+      out_ = HeadOf(response, !ends_);
+      if (with_body && response.status != 204) {
+        const bool cut = delivery_.how == Delivery::How::kCut;
+        out_ += std::string_view(response.body)
+                    .substr(0, cut ? response.body.size() / 2 : response.body.size());
+      }
+    }
+    written_ = 0;
+    if (delivery_.delay > Duration::zero()) {
+      stage_ = Stage::kWaiting;
+      deadline_ = Now() + delivery_.delay;
+    } else {
+      BeginDelivery();
+    }
+  }
+
+  void BeginDelivery() {
+    switch (delivery_.how) {
+      case Delivery::How::kHang:
+        stage_ = Stage::kHanging;
+        deadline_.reset();
+        return;
+      case Delivery::How::kReset: {
+        // A socket that lingers for no time at all is ended by RST.
+        const linger none{.l_onoff = 1, .l_linger = 0};
+        setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        return End();
+      }
+      case Delivery::How::kClose:
+        return End();
+      default:
+        allowed_ = delivery_.how == Delivery::How::kDrip
+                       ? std::min(out_.size(), delivery_.drip_bytes)
+                       : out_.size();
+        stage_ = Stage::kWriting;
+        Write();
+    }
+  }
+
+  void Write() {
+    while (written_ < allowed_) {
+      const auto size =
+          send(socket_.get(), out_.data() + written_, allowed_ - written_, MSG_NOSIGNAL);
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0 && errno == EAGAIN) {
+        deadline_ = Now() + Server::kLongestStall;
+        return;
+      }
+      if (size <= 0) return End();
+      written_ += static_cast<std::size_t>(size);
+    }
+    if (written_ < out_.size()) {
+      stage_ = Stage::kDripping;
+      deadline_ = Now() + delivery_.drip_interval;
+      return;
+    }
+    if (ends_) return End();
+    stage_ = Stage::kReading;
+    parser_.Next();
+    deadline_ =
+        Now() + (parser_.is_midway() ? Duration(Server::kLongestRequest) : Server::kLongestIdle);
+  }
+
+  void End() {
+    stage_ = Stage::kDone;
+    deadline_.reset();
+  }
+
+  Descriptor socket_;
+  const Handler& handler_;
+  std::string local_address_;
+  RequestParser parser_;
+  Stage stage_ = Stage::kReading;
+  std::optional<RealTime> deadline_;
+  bool peer_sends_no_more_ = false;
+
+  // The response under way.
+  Delivery delivery_;
+  std::string out_;
+  std::size_t written_ = 0;
+  std::size_t allowed_ = 0;  // how far it may be written by now
+  bool ends_ = false;        // the connection, after this response
+};
+
+}  // namespace
+
+// What the thread runs, and the only thing that other threads may do to it: Stop.
+class Server::Loop {
+ public:
+  Loop(std::vector<Listener> listeners, Handler handler)
+      : listeners_(std::move(listeners)),
+        handler_(std::move(handler)),
+        stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  void Stop() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(stop_.get(), &one, sizeof one);
+  }
+
+  void Run() {
+    std::vector<pollfd> polled;
+    for (;;) {
+      polled.clear();
+      polled.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
+      if (retry_at_ && *retry_at_ <= Now()) retry_at_.reset();
+      const bool full = retry_at_ || connections_.size() >= kMostConnections;
+      if (full && !was_full_) {
+        Log(LogLevel::kWarn, "no more connections are taken until one ends",
+            {{"open", std::to_string(connections_.size())}});
+      }
+      was_full_ = full;
+      for (const auto& listener : listeners_) {
+        polled.push_back({.fd = full ? -1 : listener.socket.get(), .events = POLLIN, .revents = 0});
+      }
+      const auto connections = connections_.size();
+      for (const auto& connection : connections_) {
+        polled.push_back(
+            {.fd = connection->socket(), .events = connection->Events(), .revents = 0});
+      }
+      poll(polled.data(), polled.size(), Timeout());
+      if (polled[0].revents != 0) return;
+      const auto now = Now();
+      for (std::size_t i = 0; i < connections; ++i) {
+        auto& connection = *connections_[i];
+        if (const auto events = polled[1 + listeners_.size() + i].revents; events != 0) {
+          connection.OnEvents(events);
+        }
+        if (connection.deadline() && *connection.deadline() <= now) connection.OnTime();
+      }
+      for (std::size_t i = 0; i < listeners_.size(); ++i) {
+        if (polled[1 + i].revents != 0) Accept(listeners_[i].socket.get());
+      }
+      std::erase_if(connections_, [](const auto& connection) { return connection->is_done(); });
+    }
+  }
+
+ private:
+  // For poll: until the next deadline, rounded up.
+  [[nodiscard]] int Timeout() const {
+    std::optional<RealTime> next = retry_at_;
+    for (const auto& connection : connections_) {
+      if (const auto deadline = connection->deadline()) {
+        next = next ? std::min(*next, *deadline) : *deadline;
+      }
+    }
+    if (!next) return -1;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*next - Now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(wait, 0, 60'000));
+  }
+
+  void Accept(int listener) {
+    while (connections_.size() < kMostConnections) {
+      Descriptor socket(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (socket.get() < 0) {
+        // The client still waits, and poll would call at once again.
+        const bool no_room = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        if (no_room) retry_at_ = Now() + std::chrono::milliseconds(100);
+        return;
+      }
+      connections_.push_back(std::make_unique<Connection>(std::move(socket), handler_));
+    }
+  }
+
+  std::vector<Listener> listeners_;
+  Handler handler_;
+  Descriptor stop_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  bool was_full_ = false;
+  std::optional<RealTime> retry_at_;  // to accept, after the process had no room for more
+};
 
 bool Server::IsAddress(std::string_view text) { return Parse(text).has_value(); }
 
+Server::Server() = default;
+
 Result<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
                                               Handler handler) {
-  // Counted inside; once for the process is enough, for it has no effect that could be undone.
-  [[maybe_unused]] static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
-
-  std::string all;
-  std::string all_numeric;
-  std::vector<std::string> hosts;
+  std::vector<Listener> listeners;
   std::set<std::string> seen;
   for (const auto& address : addresses) {
-    const auto numeric = Resolve(address);
-    if (!numeric) return tl::unexpected(numeric.error());
-    if (!numeric->ends_with(":0") && !seen.insert(*numeric).second) {
-      return CannotListen(address, "it is given twice");
-    }
-    all += (all.empty() ? "" : ", ") + address;
-    all_numeric += (all_numeric.empty() ? "" : ",") + *numeric;
-    hosts.push_back(numeric->substr(0, numeric->rfind(':')));
+    auto listener = Listen(address, seen);
+    if (!listener) return tl::unexpected(std::move(listener.error()));
+    listeners.push_back(std::move(*listener));
   }
-
   // The constructor is private.
-  std::unique_ptr<Server> server(new Server(std::move(handler)));
-  mg_callbacks callbacks{};
-  callbacks.begin_request = &Server::OnRequest;
-  callbacks.log_message = &OnLibraryMessage;
-  callbacks.http_error = &OnLibraryError;
-  std::vector<const char*> options = {"listening_ports", all_numeric.c_str()};
-  for (const auto& [name, value] : kOptions) options.insert(options.end(), {name, value});
-  options.push_back(nullptr);
-  server->context_ = mg_start(&callbacks, server.get(), options.data());
-  if (server->context_ == nullptr) {
-    return CannotListen(all, "the HTTP server did not start");
-  }
-  std::vector<mg_server_port> ports(addresses.size());
-  const int count =
-      mg_get_server_ports(server->context_, static_cast<int>(ports.size()), ports.data());
-  for (std::size_t i = 0; i < hosts.size() && i < static_cast<std::size_t>(count); ++i) {
-    server->addresses_.push_back(fmt::format("{}:{}", hosts[i], ports[i].port));
-  }
+  std::unique_ptr<Server> server(new Server());
+  for (const auto& listener : listeners) server->addresses_.push_back(listener.address);
+  server->loop_ = std::make_unique<Loop>(std::move(listeners), std::move(handler));
+  server->thread_ = std::thread([loop = server->loop_.get()] { loop->Run(); });
   return server;
 }
 
 Server::~Server() {
-  if (context_ != nullptr) mg_stop(context_);
+  if (!thread_.joinable()) return;
+  loop_->Stop();
+  thread_.join();
 }
 
 }  // namespace aliyun_ecs::simulator

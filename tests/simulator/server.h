@@ -4,26 +4,34 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <thread>
 #include <vector>
 
 #include "base/result.h"
 #include "simulator/http.h"
-
-struct mg_context;
-struct mg_connection;
+#include "simulator/request_parser.h"
 
 namespace aliyun_ecs::simulator {
 
-// Serves a Handler over HTTP/1.1 on one or more TCP addresses, with connections kept alive. Every
-// method that CivetWeb knows and every path reach the handler, which its worker threads call at
-// the same time. Of a body at most kLargestBodyRead bytes are passed on.
+// Serves a Handler over HTTP/1.1 on one or more TCP addresses, with connections kept alive, and
+// carries each response as its Delivery says.
 //
-// The destructor ends all connections and returns when no thread calls the handler any more.
+// One thread of its own serves all connections and calls the handler; a response that is delayed,
+// dripped or never sent holds a connection but no thread. At most kMostConnections are open at a
+// time; further clients wait in the system's queue until one ends. It speaks HTTP itself and uses
+// no library, because a library does well what this has to do badly: a wrong Content-Length, an
+// RST, bytes that are no HTTP. It also tells the handler which address it was asked under.
+//
+// The destructor ends all connections and returns when the thread calls the handler no more.
 class Server {
  public:
-  // Enough for a handler to see that a body exceeds one MiB.
-  static constexpr std::size_t kLargestBodyRead = (std::size_t{1} << 20) + 1;
+  // Of a body at most so many bytes are passed on: enough to see that it exceeds one MiB.
+  static constexpr std::size_t kLargestBodyRead = RequestParser::kLargestBodyKept;
+  // Two servers of a process fit into the 1024 files that it may usually have open.
+  static constexpr std::size_t kMostConnections = 500;
+  static constexpr auto kLongestIdle = std::chrono::seconds(30);
+  static constexpr auto kLongestRequest = std::chrono::seconds(10);  // from its first byte on
+  static constexpr auto kLongestStall = std::chrono::seconds(30);    // of a client that reads not
 
   // True for the forms "127.0.0.1:10280", "[::1]:10280", "localhost:10280" and ":10280".
   [[nodiscard]] static bool IsAddress(std::string_view text);
@@ -42,13 +50,13 @@ class Server {
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:
-  explicit Server(Handler handler) : handler_(std::move(handler)) {}
+  class Loop;
 
-  static int OnRequest(mg_connection* connection);
+  Server();
 
-  Handler handler_;
   std::vector<std::string> addresses_;
-  mg_context* context_ = nullptr;
+  std::unique_ptr<Loop> loop_;
+  std::thread thread_;
 };
 
 }  // namespace aliyun_ecs::simulator

@@ -9,9 +9,6 @@
 namespace aliyun_ecs::simulator {
 namespace {
 
-// The number of the one instance there is.
-constexpr int kInstance = 1;
-
 constexpr std::string_view kVersions[] = {"2016-01-01", "latest"};
 
 // "180" within the allowed range. What the service says to a TTL that is missing or no number is
@@ -33,66 +30,197 @@ Response MethodNotAllowed(std::string allowed) {
   return response;
 }
 
+Response Silent(Silence silence) {
+  switch (silence) {
+    case Silence::kPage:
+      return ErrorPage(403);
+    case Silence::kClose:
+      return {.status = 0, .delivery = {.how = Delivery::How::kClose}};
+    case Silence::kHang:
+      break;
+  }
+  return {.status = 0, .delivery = {.how = Delivery::How::kHang}};
+}
+
+std::string WithLf(std::string_view text) {
+  std::string lines;
+  for (const char c : text) {
+    if (c != '\r') lines += c;
+  }
+  return lines;
+}
+
 }  // namespace
 
 Service::Service(InstanceStart start, const Clock& clock)
-    : clock_(clock), instance_(std::move(start), clock), journal_(clock.Steady()) {}
+    : Service(std::vector<InstanceStart>{std::move(start)}, {}, clock) {}
+
+Service::Service(std::vector<InstanceStart> starts, ProtocolOptions protocol, const Clock& clock)
+    : clock_(clock), first_protocol_(protocol), protocol_(std::move(protocol)) {
+  for (auto& start : starts) {
+    places_.push_back({.instance = Instance(std::move(start), clock),
+                       .faults = {},
+                       .journal = Journal(clock.Steady(), Journal::kMostRecent / starts.size())});
+  }
+}
 
 Response Service::Handle(const Request& request) {
   const auto [path, query] = ParseTarget(request.target);
+  const int number = NumberAt(request.local_address);
   const std::lock_guard lock(mutex_);
   const auto now = clock_.Steady();
-  auto response = Answer(request, path, now);
-  journal_.Add(now, request.method, path, response.status);
+  auto response = Respond(number, request, path, now);
+  Finish(response);
+  const int status = IsUnanswered(response.delivery.how) ? 0 : response.status;
+  At(number).journal.Add(now, request.method, path, status);
+  ++counters_.requests_by_status[status];
   return response;
 }
 
-Journal Service::journal() const {
+Journal Service::journal(int number) const {
   const std::lock_guard lock(mutex_);
-  return journal_;
+  return At(number).journal;
+}
+
+ProtocolOptions Service::protocol() const {
+  const std::lock_guard lock(mutex_);
+  return protocol_;
+}
+
+void Service::SetFaults(int number, std::vector<Fault> faults) {
+  const std::lock_guard lock(mutex_);
+  At(number).faults = FaultList(std::move(faults), clock_.Steady());
+}
+
+std::vector<FaultList::Entry> Service::faults(int number) const {
+  const std::lock_guard lock(mutex_);
+  return At(number).faults.entries();
+}
+
+ServiceCounters Service::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+std::size_t Service::live_tokens() const {
+  const std::lock_guard lock(mutex_);
+  return tokens_.size();
+}
+
+int Service::notices() {
+  const std::lock_guard lock(mutex_);
+  int notices = 0;
+  for (auto& place : places_) notices += place.instance.HasNotice() ? 1 : 0;
+  return notices;
 }
 
 void Service::Reset() {
   const std::lock_guard lock(mutex_);
-  instance_.Reset();
+  for (auto& place : places_) {
+    place.instance.Reset();
+    place.faults = {};
+    place.journal = NewJournal();
+  }
+  protocol_ = first_protocol_;
   tokens_.Clear();
-  journal_ = Journal(clock_.Steady());
 }
 
-Response Service::Answer(const Request& request, std::string_view path, SteadyTime now) {
-  // Not documented; cloud-init takes 403 on the PUT for a disabled channel.
-  if (instance_.access().http_endpoint == HttpEndpoint::kDisabled) return ErrorPage(403);
+Journal Service::NewJournal() const {
+  return Journal(clock_.Steady(), Journal::kMostRecent / places_.size());
+}
+
+int Service::NumberAt(std::string_view local_address) const {
+  constexpr std::string_view kNetwork = "127.0.0.";
+  if (!local_address.starts_with(kNetwork)) return 1;
+  const auto host = local_address.substr(kNetwork.size());
+  int number = 0;
+  const auto [end, error] = std::from_chars(host.data(), host.data() + host.size(), number);
+  if (error != std::errc() || end != host.data() + host.size()) return 1;
+  return number >= 1 && number <= instances() ? number : 1;
+}
+
+Response Service::Respond(int number, const Request& request, std::string_view path,
+                          SteadyTime now) {
+  auto& place = At(number);
+  // An instance that is gone has no faults any more.
+  if (const auto darkness = place.instance.Darkness()) return Silent(*darkness);
+  const auto* const fault = place.faults.Strike(request.method, path, now);
+  if (fault == nullptr) return Answer(number, request, path, now);
+  ++counters_.faults[static_cast<std::size_t>(fault->kind)];
+  auto response = Replaces(*fault) ? ReplacementOf(*fault) : Answer(number, request, path, now);
+  // A channel that is disabled without a word cannot be cut or dripped either.
+  if (!IsUnanswered(response.delivery.how)) response.delivery = DeliveryOf(*fault);
+  return response;
+}
+
+Response Service::Answer(int number, const Request& request, std::string_view path,
+                         SteadyTime now) {
+  auto& instance = At(number).instance;
+  if (instance.access().http_endpoint == HttpEndpoint::kDisabled) {
+    return Silent(protocol_.disabled_channel);
+  }
+  if (!instance.TryTake(now)) {
+    ++counters_.throttled;
+    return Throttled();
+  }
 
   if (path == kTokenPath) {
-    return request.method == "PUT" ? IssueToken(request, now) : MethodNotAllowed("PUT");
+    return request.method == "PUT" ? IssueToken(number, request, now) : MethodNotAllowed("PUT");
   }
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
-
-  // A token is checked also where none is asked for. Whether the service does so is not known.
-  if (const auto* token = FindHeader(request, kTokenHeader)) {
-    if (!tokens_.IsValid(kInstance, Trim(*token), now)) return ErrorPage(401);
-  } else if (instance_.access().http_tokens == HttpTokens::kRequired) {
+  if (!protocol_.serves_forwarded_get && FindHeader(request, "X-Forwarded-For") != nullptr) {
     return ErrorPage(403);
   }
-  return Value(path);
+
+  const bool is_required = instance.access().http_tokens == HttpTokens::kRequired;
+  if (const auto* token = FindHeader(request, kTokenHeader)) {
+    if (is_required || protocol_.optional_mode_checks_tokens) {
+      switch (tokens_.StateOf(number, Trim(*token), now)) {
+        case TokenState::kValid:
+          break;
+        case TokenState::kExpired:
+          return ErrorPage(protocol_.expired_token_status);
+        case TokenState::kForeign:
+          return ErrorPage(protocol_.foreign_token_status);
+        case TokenState::kUnknown:
+          return ErrorPage(401);
+      }
+    }
+  } else if (is_required) {
+    return ErrorPage(403);
+  }
+  return Value(instance, path);
 }
 
-Response Service::IssueToken(const Request& request, SteadyTime now) {
+Response Service::Throttled() const {
+  auto page = ErrorPage(protocol_.throttle_status);
+  if (protocol_.retry_after) {
+    page.headers.emplace_back("Retry-After", std::to_string(protocol_.retry_after->count()));
+  }
+  return page;
+}
+
+Response Service::IssueToken(int number, const Request& request, SteadyTime now) {
   // Before the TTL: the vendor's example of a refused PUT has no TTL at all and gets 403.
   if (FindHeader(request, "X-Forwarded-For") != nullptr) return ErrorPage(403);
   const auto ttl = ParseTtl(FindHeader(request, kTokenTtlHeader));
   if (!ttl) return ErrorPage(400);
-  return {.body = tokens_.Issue(kInstance, *ttl, now)};
+  ++counters_.tokens_issued;
+  return {.content_type = protocol_.content_type, .body = tokens_.Issue(number, *ttl, now)};
 }
 
-Response Service::Value(std::string_view path) {
+Response Service::Value(Instance& instance, std::string_view path) {
+  const auto ok = [&](std::string text, bool is_listing) {
+    if (is_listing && protocol_.listing_ends_in_newline) text += '\n';
+    return Response{.content_type = protocol_.content_type, .body = std::move(text)};
+  };
   if (path == "/") {
     std::string versions;
     for (const auto version : kVersions) {
       if (!versions.empty()) versions += '\n';
       versions += version;
     }
-    return {.body = std::move(versions)};
+    return ok(std::move(versions), true);
   }
   for (const auto version : kVersions) {
     if (!path.starts_with('/') || !path.substr(1).starts_with(version)) continue;
@@ -100,15 +228,44 @@ Response Service::Value(std::string_view path) {
     if (!below.empty() && below.front() != '/') continue;
     if (!below.empty()) below.remove_prefix(1);
 
-    if (auto text = instance_.Read(below)) return {.body = std::move(*text)};
     // The vendor's older pages spell this one directory with a capital, and both forms work.
-    if (below.starts_with("meta-data/Ram/")) {
-      std::string lower(below);
-      lower[std::string_view("meta-data/").size()] = 'r';
-      if (auto text = instance_.Read(lower)) return {.body = std::move(*text)};
+    std::string place(below);
+    auto text = instance.Read(place);
+    if (!text && place.starts_with("meta-data/Ram/")) {
+      place[std::string_view("meta-data/").size()] = 'r';
+      text = instance.Read(place);
     }
+    if (!text && protocol_.serves_leaf_with_slash && place.ends_with('/')) {
+      place.pop_back();
+      text = instance.Read(place);
+    }
+    if (!text) continue;
+    if (!protocol_.lists_use_crlf &&
+        (place.starts_with("meta-data/dns-conf/") || place.starts_with("meta-data/ntp-conf/"))) {
+      *text = WithLf(*text);
+    }
+    constexpr std::string_view kRoles = "meta-data/ram/security-credentials/";
+    if (protocol_.credential_begins_with_blank && place.starts_with(kRoles) &&
+        place.size() > kRoles.size()) {
+      text->insert(0, 1, ' ');
+    }
+    const bool is_listing = instance.IsDirectory(place);
+    return ok(std::move(*text), is_listing);
   }
   return ErrorPage(404);
+}
+
+// What every response of the service has.
+void Service::Finish(Response& response) const {
+  if (response.status >= 400 && protocol_.error_page != PageStyle::kLighttpd) {
+    response.content_type = "text/plain";
+    response.body =
+        protocol_.error_page == PageStyle::kEmpty
+            ? ""
+            : std::to_string(response.status) + ' ' + std::string(ReasonPhrase(response.status));
+  }
+  if (protocol_.server_header) response.headers.emplace_back("Server", *protocol_.server_header);
+  if (protocol_.sends_date) response.date = clock_.System() + protocol_.date_offset;
 }
 
 }  // namespace aliyun_ecs::simulator

@@ -7,9 +7,16 @@
 namespace aliyun_ecs::simulator {
 
 std::string TokenStore::Issue(int instance, std::chrono::seconds life, SteadyTime now) {
-  for (auto oldest = by_end_.begin(); oldest != by_end_.end() && oldest->first <= now;
+  for (auto oldest = by_end_.begin();
+       oldest != by_end_.end() && (oldest->first <= now || tokens_.size() >= kMostLive);
        oldest = by_end_.erase(oldest)) {
     tokens_.erase(oldest->second);
+    expired_.insert(oldest->second);
+    expired_in_order_.push_back(std::move(oldest->second));
+    if (expired_in_order_.size() > kMostExpired) {
+      expired_.erase(expired_in_order_.front());
+      expired_in_order_.pop_front();
+    }
   }
   std::random_device random;
   std::string token = fmt::format("{}{:08x}{:08x}{:08x}{:08x}", kSessionTokenPrefix, random(),
@@ -20,14 +27,21 @@ std::string TokenStore::Issue(int instance, std::chrono::seconds life, SteadyTim
   return token;
 }
 
-bool TokenStore::IsValid(int instance, std::string_view token, SteadyTime now) const {
-  const auto found = tokens_.find(std::string(token));
-  return found != tokens_.end() && found->second.instance == instance && now < found->second.end;
+TokenState TokenStore::StateOf(int instance, std::string_view token, SteadyTime now) const {
+  const std::string key(token);
+  const auto found = tokens_.find(key);
+  if (found == tokens_.end()) {
+    return expired_.contains(key) ? TokenState::kExpired : TokenState::kUnknown;
+  }
+  if (now >= found->second.end) return TokenState::kExpired;
+  return found->second.instance == instance ? TokenState::kValid : TokenState::kForeign;
 }
 
 void TokenStore::Clear() {
   tokens_.clear();
   by_end_.clear();
+  expired_.clear();
+  expired_in_order_.clear();
 }
 
 }  // namespace aliyun_ecs::simulator

@@ -11,7 +11,11 @@ namespace {
 
 // Why `path` cannot be a leaf's, or nullopt.
 std::optional<std::string> Complaint(std::string_view path) {
-  for (const auto name : Split(path, '/')) {
+  const auto names = Split(path, '/');
+  if (names.size() > Tree::kMostNames) {
+    return fmt::format("a path may have {} names, not {}", Tree::kMostNames, names.size());
+  }
+  for (const auto name : names) {
     if (name.empty()) return fmt::format("{} has an empty name in it", JsonQuote(path));
     if (name == "." || name == "..") {
       return fmt::format("{} has the name {} in it, which no client can ask for", JsonQuote(path),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,18 +12,33 @@
 namespace aliyun_ecs::simulator {
 
 enum class Profile {
-  kLinux,  // what a plain Linux instance has: no Windows items, no Marketplace image, no
-           // public-ipv4
-  kFull,   // every item of the catalog; synthetic, since no real instance has all of them
+  kLinux,    // what a plain Linux instance has: no Windows items, no Marketplace image, no
+             // public-ipv4
+  kFull,     // every item of the catalog; synthetic, since no real instance has all of them
+  kWindows,  // as a captured listing of a Windows instance has it: KMS and WSUS, no mirror, no keys
 };
+
+// "linux", "full", "windows"; nullopt for anything else.
+[[nodiscard]] std::optional<Profile> ParseProfile(std::string_view text);
+
+// How much of IPv6 the interfaces have.
+enum class Ipv6 : std::uint8_t { kNone, kPrefixes, kFull };
+
+// "none", "prefixes", "full"; nullopt for anything else.
+[[nodiscard]] std::optional<Ipv6> ParseIpv6(std::string_view text);
 
 // What Tree::FromCatalog fills.
 struct CatalogContents {
   Profile profile = Profile::kLinux;
-  int interfaces = 1;  // 1 to kMostInterfaces
-  int disks = 1;       // 0 to kMostDisks
-  bool key_pair = true;
+  int interfaces = 1;    // 1 to kMostInterfaces
+  int disks = 1;         // 0 to kMostDisks
+  bool key_pair = true;  // no Windows instance has one
+  bool public_address = true;
+  std::optional<bool> marketplace_image = {};  // left open: only with kFull
+  Ipv6 ipv6 = Ipv6::kPrefixes;
+  int instance = 1;  // 1 to kMostInstances; each has an identity of its own in the same vSwitch
 };
+inline constexpr int kMostInstances = 10;
 inline constexpr int kMostInterfaces = 64;
 inline constexpr int kMostDisks = 64;
 
@@ -32,6 +49,8 @@ inline constexpr int kMostDisks = 64;
 // A value; not thread-safe.
 class Tree {
  public:
+  static constexpr std::size_t kMostNames = 64;  // in a path
+
   // An instance of made-up but consistent values: the catalog's examples, and undocumented leaves
   // that real instances have too. The RAM credential and the spot notice are missing; they have a
   // life of their own (instance.h).
@@ -64,5 +83,15 @@ class Tree {
 
   std::map<std::string, std::string, std::less<>> leaves_;
 };
+
+// Adds interface or disk `number` of that instance, as FromCatalog makes them, in place of any
+// other of that name. Returns the name of its directory: the MAC address, or the disk's ID without
+// "d-". REQUIRES: 1 <= number <= kMostInterfaces or kMostDisks.
+std::string AddInterface(Tree& tree, int instance, int number, Ipv6 ipv6);
+std::string AddDisk(Tree& tree, int instance, int number);
+
+// The names that those give.
+[[nodiscard]] std::string InterfaceName(int instance, int number);
+[[nodiscard]] std::string DiskName(int instance, int number);
 
 }  // namespace aliyun_ecs::simulator

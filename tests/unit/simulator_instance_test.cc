@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -207,6 +208,126 @@ TEST_F(SimulatorInstance, ADocumentThatCameWithTheTreeIsServedAsItIs) {
   EXPECT_EQ(instance.Read(kDocument), "captured");
   instance.AttachRole("Other");
   EXPECT_EQ(instance.Read(kRoles), "Other");
+}
+
+TEST_F(SimulatorInstance, RotationMayBeLate) {
+  instance_.set_rotation({.how = Rotation::How::kLate, .late = minutes(45)});
+  clock_.Advance(hours(6) + minutes(15) - seconds(1));
+  EXPECT_EQ(Number(), "0001");  // though its time was over a quarter of an hour ago
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(Number(), "0002");
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("LastUpdated" : "2026-01-01T06:15:00Z")"));
+  // And late again each time, also when nobody asks for long.
+  clock_.Advance(2 * (hours(6) + minutes(15)) + seconds(5));
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("LastUpdated" : "2026-01-01T18:45:00Z")"));
+}
+
+TEST_F(SimulatorInstance, RotationMayFailAndRecover) {
+  instance_.set_rotation({.how = Rotation::How::kFailing, .code = "Failed"});
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Success")"));
+  clock_.Advance(hours(5) + minutes(30));
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Failed")"));
+  EXPECT_EQ(Number(), "0001");
+  clock_.Advance(hours(24));
+  EXPECT_EQ(Expiration(), "2026-01-01T06:00:00Z");
+  instance_.set_rotation({});
+  EXPECT_EQ(Number(), "0002");
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Success")"));
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("LastUpdated" : "2026-01-02T05:30:00Z")"));
+}
+
+TEST_F(SimulatorInstance, RotationMayNeverCome) {
+  instance_.set_rotation({.how = Rotation::How::kNever});
+  clock_.Advance(hours(24));
+  EXPECT_EQ(Number(), "0001");
+  EXPECT_TRUE(instance_.Rotate());
+  EXPECT_EQ(Number(), "0002");
+}
+
+TEST_F(SimulatorInstance, APlannedNoticeAppearsInTimeMovesAndIsWithdrawn) {
+  const auto end = clock_.System() + minutes(15);
+  instance_.PlanTermination({.at = end, .notice_from = end - minutes(5), .then = Silence::kHang});
+  EXPECT_FALSE(instance_.HasNotice());
+  clock_.Advance(minutes(10));
+  EXPECT_EQ(instance_.Read(kSpot), "2026-01-01T00:15:00Z");
+  instance_.SetTermination(end + minutes(1));
+  EXPECT_EQ(instance_.Read(kSpot), "2026-01-01T00:16:00Z");
+  EXPECT_TRUE(instance_.ClearTermination());
+  EXPECT_FALSE(instance_.HasNotice());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(instance_.Darkness(), std::nullopt);
+}
+
+TEST_F(SimulatorInstance, APlanCanBeDroppedBeforeItsNotice) {
+  const auto end = clock_.System() + minutes(15);
+  instance_.PlanTermination({.at = end, .notice_from = end - minutes(5)});
+  EXPECT_TRUE(instance_.ClearTermination());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(instance_.Read(kSpot), std::nullopt);
+}
+
+TEST_F(SimulatorInstance, GoesDarkAtTheEndWhenToldSo) {
+  const auto end = clock_.System() + minutes(5);
+  instance_.PlanTermination({.at = end, .notice_from = clock_.System(), .then = Silence::kClose});
+  clock_.Advance(minutes(5) - seconds(1));
+  EXPECT_EQ(instance_.Darkness(), std::nullopt);
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(instance_.Darkness(), Silence::kClose);
+  instance_.Reset();
+  EXPECT_EQ(instance_.Darkness(), std::nullopt);
+}
+
+class SimulatorDocuments : public ::testing::Test {
+ protected:
+  static InstanceStart Start() {
+    InstanceStart start;
+    start.tree = Tree::FromCatalog({});
+    start.role = "TestRole";
+    start.serves_all = true;
+    start.serves_identity_document = true;
+    return start;
+  }
+  FakeClock clock_;
+  Instance instance_{Start(), clock_};
+};
+
+TEST_F(SimulatorDocuments, TheIdentityDocumentFollowsTheTree) {
+  constexpr const char* kDynamic = "dynamic/instance-identity/document";
+  EXPECT_EQ(instance_.Read(kDynamic),
+            R"({"zone-id":"cn-hangzhou-i","serial-number":"00000000-0000-4000-8000-000000000001",)"
+            R"("instance-id":"i-bp1simulated00000001","region-id":"cn-hangzhou",)"
+            R"("private-ipv4":"192.168.10.11","owner-account-id":"1609000000000001",)"
+            R"("mac":"00:16:3e:00:00:01","image-id":"aliyun_3_x64_20G_alibase_20210425.vhd",)"
+            R"("instance-type":"ecs.g6e.large"})");
+  EXPECT_EQ(instance_.Read(""), "dynamic/\nmeta-data/");
+  EXPECT_EQ(instance_.Read("dynamic"), "instance-identity/");
+  ASSERT_TRUE(instance_.Put("meta-data/instance/instance-type", "ecs.g6e.xlarge"));
+  EXPECT_THAT(*instance_.Read(kDynamic), HasSubstr(R"("instance-type":"ecs.g6e.xlarge")"));
+  ASSERT_TRUE(instance_.Put(kDynamic, "{}"));
+  EXPECT_EQ(instance_.Read(kDynamic), "{}");
+  EXPECT_TRUE(instance_.Erase("dynamic"));
+  EXPECT_EQ(instance_.Read(kDynamic), std::nullopt);
+  instance_.Reset();
+  EXPECT_TRUE(instance_.Erase("dynamic"));
+  EXPECT_EQ(instance_.Read(""), "meta-data/");
+}
+
+TEST_F(SimulatorDocuments, AllIsTheTreeAsOneObjectOfTexts) {
+  const auto all = nlohmann::json::parse(*instance_.Read("meta-data/all"));
+  EXPECT_EQ(all.at("instance").at("instance-type"), "ecs.g6e.large");
+  EXPECT_EQ(all.at("dns-conf").at("nameservers"), "100.100.2.136\r\n100.100.2.138");
+  EXPECT_EQ(all.at("disks").at("bp1simulated00000001").at("name"), "simulated-disk-1");
+  EXPECT_FALSE(all.contains("ram"));
+  EXPECT_THAT(*instance_.Read("meta-data"), ::testing::Not(HasSubstr("all\n")));
+  ASSERT_TRUE(instance_.Put("meta-data/odd", "\xff"));
+  EXPECT_TRUE(nlohmann::json::accept(*instance_.Read("meta-data/all")));
+}
+
+TEST(SimulatorTagKey, IsWhatCanBeAskedFor) {
+  for (const char* key : {"env", "a@b:c_d-e.f=g,h", "..."}) EXPECT_TRUE(IsTagKey(key)) << key;
+  for (const char* key : {"", ".", "..", "a/b", "a b", "a%b", "\xc3\xa9"}) {
+    EXPECT_FALSE(IsTagKey(key)) << key;
+  }
 }
 
 TEST(SimulatorRoleName, IsWhatRamAllows) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <mutex>
 #include <stdexcept>
@@ -14,6 +15,9 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "simulator/service.h"
+#include "support/fake_clock.h"
 
 namespace aliyun_ecs::simulator {
 namespace {
@@ -73,10 +77,26 @@ class Connection {
   // True when the server has nothing more to say and has closed.
   bool IsClosed() { return received_.empty() && !ReceiveMore(); }
 
+  // All until the end of the connection.
+  std::string ReceiveAll() {
+    while (ReceiveMore()) {
+    }
+    return std::exchange(received_, "");
+  }
+  // At least so many bytes, unless the connection ends.
+  std::string ReceiveBytes(std::size_t count) {
+    while (received_.size() < count && ReceiveMore()) {
+    }
+    return std::exchange(received_, "");
+  }
+  // Whether it ended by RST; known after it ended.
+  [[nodiscard]] bool was_reset() const { return was_reset_; }
+
  private:
   bool ReceiveMore() {
     char piece[4096];
     const auto size = recv(socket_, piece, sizeof piece, 0);
+    if (size < 0) was_reset_ = errno == ECONNRESET;
     if (size <= 0) return false;
     received_.append(piece, static_cast<std::size_t>(size));
     return true;
@@ -84,6 +104,7 @@ class Connection {
 
   int socket_;
   std::string received_;
+  bool was_reset_ = false;
 };
 
 // Answers with what it got.
@@ -339,6 +360,224 @@ TEST_F(SimulatorServer, EndsOpenConnectionsWhenItStops) {
   EXPECT_THAT(connection.Receive(), StartsWith("HTTP/1.1 200 OK\r\n"));
   server.reset();
   EXPECT_TRUE(connection.IsClosed());
+}
+
+TEST_F(SimulatorServer, AnswersRequestsThatComeInOnePieceOneAfterTheOther) {
+  const auto server = StartServer();
+  Connection connection(server->addresses()[0]);
+  // So many that a server which nests them would not survive.
+  constexpr int kRequests = 5000;
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
+  std::thread sender([&] { connection.Send(requests); });
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_THAT(connection.Receive(), HasSubstr("GET /" + std::to_string(i) + "\n"));
+  }
+  sender.join();
+}
+
+TEST_F(SimulatorServer, TellsTheHandlerUnderWhichAddressItWasAsked) {
+  const auto server = StartServer(
+      [](const Request& request) { return Response{.body = request.local_address}; }, {":0"});
+  const auto port = server->addresses()[0].substr(server->addresses()[0].rfind(':'));
+  for (const char* host : {"127.0.0.1", "127.0.0.2", "127.0.0.77"}) {
+    Connection connection(host + port);
+    connection.Send("GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n");
+    EXPECT_THAT(connection.Receive(), EndsWith(std::string("\r\n\r\n") + host));
+  }
+}
+
+TEST_F(SimulatorServer, WritesTheDateItIsGivenOrNone) {
+  const auto server = StartServer([](const Request& request) {
+    Response response;
+    if (request.target == "/date") {
+      response.date = std::chrono::sys_days(std::chrono::year(2026) / 2 / 1) +
+                      std::chrono::hours(13) + std::chrono::seconds(59);
+    }
+    return response;
+  });
+  EXPECT_THAT(Ask(*server, "GET /date HTTP/1.1\r\n\r\n"),
+              HasSubstr("\r\nDate: Sun, 01 Feb 2026 13:00:59 GMT\r\n"));
+  EXPECT_THAT(Ask(*server, "GET / HTTP/1.1\r\n\r\n"), Not(HasSubstr("Date")));
+}
+
+// Trouble, as it looks from the other end.
+
+class SimulatorServerTrouble : public SimulatorServer {
+ protected:
+  // A server whose every answer but that to /well is carried so.
+  static std::unique_ptr<Server> StartTrouble(const Delivery& delivery,
+                                              std::string body = "0123456789") {
+    return StartServer([delivery, body](const Request& request) {
+      Response response{.body = body};
+      if (request.target != "/well") response.delivery = delivery;
+      return response;
+    });
+  }
+  static void ExpectWell(const Server& server) {
+    EXPECT_THAT(Ask(server, "GET /well HTTP/1.1\r\n\r\n"), EndsWith("0123456789"));
+  }
+  static constexpr std::string_view kGet = "GET / HTTP/1.1\r\n\r\n";
+};
+
+TEST_F(SimulatorServerTrouble, CutsABodyShort) {
+  const auto server = StartTrouble({.how = Delivery::How::kCut});
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  const auto all = connection.ReceiveAll();
+  EXPECT_THAT(all, HasSubstr("\r\nContent-Length: 10\r\n"));
+  EXPECT_THAT(all, EndsWith("\r\n\r\n01234"));
+  EXPECT_FALSE(connection.was_reset());
+  ExpectWell(*server);
+}
+
+TEST_F(SimulatorServerTrouble, ResetsAConnection) {
+  const auto server = StartTrouble({.how = Delivery::How::kReset});
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  EXPECT_EQ(connection.ReceiveAll(), "");
+  EXPECT_TRUE(connection.was_reset());
+  ExpectWell(*server);
+}
+
+TEST_F(SimulatorServerTrouble, ClosesAConnectionWithoutAWord) {
+  const auto server = StartTrouble({.how = Delivery::How::kClose});
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  EXPECT_EQ(connection.ReceiveAll(), "");
+  EXPECT_FALSE(connection.was_reset());
+}
+
+TEST_F(SimulatorServerTrouble, AnswersWithBytesThatAreNoHttp) {
+  const auto server = StartTrouble({.how = Delivery::How::kGarbage}, "\x16\x03garbage");
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  EXPECT_EQ(connection.ReceiveAll(), "\x16\x03garbage");
+}
+
+TEST_F(SimulatorServerTrouble, LiesAboutTheLength) {
+  for (const auto& [by, length] : {std::pair(5, "15"), {-4, "6"}, {-400, "0"}}) {
+    const auto server = StartTrouble({.wrong_length_by = by});
+    Connection connection(server->addresses()[0]);
+    connection.Send(kGet);
+    const auto all = connection.ReceiveAll();
+    EXPECT_THAT(all, HasSubstr(std::string("\r\nContent-Length: ") + length + "\r\n"));
+    EXPECT_THAT(all, HasSubstr("\r\nConnection: close\r\n"));
+    EXPECT_THAT(all, EndsWith("\r\n\r\n0123456789"));
+  }
+}
+
+TEST_F(SimulatorServerTrouble, DripsTheWholeAnswer) {
+  const auto server = StartTrouble({.how = Delivery::How::kDrip,
+                                    .drip_bytes = 7,
+                                    .drip_interval = std::chrono::microseconds(1)});
+  Connection connection(server->addresses()[0]);
+  for (int i = 0; i < 2; ++i) {
+    connection.Send(kGet);
+    EXPECT_THAT(connection.Receive(), EndsWith("\r\n\r\n0123456789"));
+  }
+}
+
+TEST_F(SimulatorServerTrouble, DripsOnePieceAtATime) {
+  auto server = StartTrouble(
+      {.how = Delivery::How::kDrip, .drip_bytes = 5, .drip_interval = std::chrono::hours(1)});
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  EXPECT_EQ(connection.ReceiveBytes(5), "HTTP/");
+  ExpectWell(*server);
+  server.reset();
+  EXPECT_EQ(connection.ReceiveAll(), "");
+}
+
+TEST_F(SimulatorServerTrouble, DelaysAnAnswer) {
+  const auto server = StartTrouble({.delay = std::chrono::milliseconds(1)});
+  Connection connection(server->addresses()[0]);
+  connection.Send(kGet);
+  // One that has said all it has to say still waits for the answer.
+  connection.EndSending();
+  EXPECT_THAT(connection.ReceiveAll(), EndsWith("\r\n\r\n0123456789"));
+}
+
+TEST_F(SimulatorServerTrouble, HangsAndDelaysHoldNobodyUpNotEvenTheEnd) {
+  for (const auto& delivery :
+       {Delivery{.how = Delivery::How::kHang}, Delivery{.delay = std::chrono::hours(1)}}) {
+    auto server = StartTrouble(delivery);
+    std::vector<std::unique_ptr<Connection>> waiting;
+    for (int i = 0; i < 200; ++i) {
+      waiting.push_back(std::make_unique<Connection>(server->addresses()[0]));
+      waiting.back()->Send(kGet);
+    }
+    ExpectWell(*server);
+    server.reset();
+    for (const auto& connection : waiting) EXPECT_EQ(connection->ReceiveAll(), "");
+  }
+}
+
+TEST_F(SimulatorServerTrouble, AClientThatGivesUpOnAHangIsForgotten) {
+  const auto server = StartTrouble({.how = Delivery::How::kHang});
+  // More than there may be at a time.
+  for (std::size_t i = 0; i < Server::kMostConnections + 50; ++i) {
+    Connection connection(server->addresses()[0]);
+    connection.Send(kGet);
+  }
+  ExpectWell(*server);
+}
+
+// The service itself over a socket.
+
+class SimulatorOverSockets : public SimulatorServer {
+ protected:
+  static InstanceStart Start() {
+    InstanceStart start;
+    start.tree = Tree::FromCatalog({});
+    start.access.http_tokens = HttpTokens::kRequired;
+    return start;
+  }
+
+  FakeClock clock_;
+  Service service_{Start(), clock_};
+  std::unique_ptr<Server> server_ =
+      StartServer([this](const Request& request) { return service_.Handle(request); });
+};
+
+TEST_F(SimulatorOverSockets, TakesTheTokenPutInEveryFormThatClientsUse) {
+  Connection connection(server_->addresses()[0]);
+  for (const char* rest :
+       {" HTTP/1.1\r\nHost: h\r\nX-aliyun-ecs-metadata-token-ttl-seconds: 180\r\n\r\n",
+        " HTTP/1.1\r\nX-aliyun-ecs-metadata-token-ttl-seconds:180\r\n\r\n",
+        "? HTTP/1.1\r\nX-Aliyun-Ecs-Metadata-Token-Ttl-Seconds: 180\r\nContent-Length: 0\r\n\r\n",
+        " HTTP/1.1\r\nx-aliyun-ecs-metadata-token-ttl-seconds: 180\r\nContent-Length: "
+        "2\r\n\r\n{}",
+        " HTTP/1.1\r\nx-aliyun-ecs-metadata-token-ttl-seconds: 180\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n"}) {
+    connection.Send(std::string("PUT /latest/api/token") + rest);
+    const auto response = connection.Receive();
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\n")) << rest;
+    const auto token = response.substr(response.find("\r\n\r\n") + 4);
+    connection.Send("GET /latest/meta-data/mac HTTP/1.1\r\nX-Aliyun-Ecs-Metadata-Token: " + token +
+                    "\r\n\r\n");
+    EXPECT_THAT(connection.Receive(), EndsWith("\r\n\r\n00:16:3e:00:00:01"));
+  }
+}
+
+TEST_F(SimulatorOverSockets, RefusesAsTheServiceDoes) {
+  Connection connection(server_->addresses()[0]);
+  for (const auto& [request, status] : std::vector<std::pair<const char*, const char*>>{
+           {"GET /latest/api/token HTTP/1.1\r\n\r\n", "405 Method Not Allowed"},
+           {"PUT /latest/api/token HTTP/1.1\r\nX-Forwarded-For: a\r\n\r\n", "403 Forbidden"},
+           {"PUT /latest/api/token HTTP/1.1\r\nX-aliyun-ecs-metadata-token-ttl-seconds: "
+            "21700\r\n\r\n",
+            "400 Bad Request"},
+           {"GET /latest/meta-data/mac HTTP/1.1\r\n\r\n", "403 Forbidden"},
+           {"GET /latest/meta-data/mac HTTP/1.1\r\nx-aliyun-ecs-metadata-token: aaa\r\n\r\n",
+            "401 Unauthorized"}}) {
+    connection.Send(request);
+    const auto response = connection.Receive();
+    EXPECT_THAT(response, StartsWith(std::string("HTTP/1.1 ") + status + "\r\n"));
+    EXPECT_THAT(response, HasSubstr("\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"));
+    EXPECT_THAT(response, HasSubstr("\r\nContent-Type: text/html\r\n"));
+    EXPECT_THAT(response, EndsWith("</html>\n"));
+  }
 }
 
 }  // namespace

@@ -247,6 +247,212 @@ TEST_F(SimulatorService, EveryRefusalIsAPageWithItsOwnReason) {
   EXPECT_THAT(Get("/latest/api/token").body, HasSubstr("<h1>405 - Method Not Allowed</h1>"));
 }
 
+// What the vendor leaves open.
+
+class SimulatorServiceOptions : public SimulatorService {
+ protected:
+  void SetOption(std::string_view name, std::string_view value) {
+    service_.ChangeProtocol([&](ProtocolOptions& options) {
+      EXPECT_TRUE(SetProtocolOption(options, name, value)) << name;
+    });
+  }
+};
+
+TEST_F(SimulatorServiceOptions, AnExpiredTokenMayGetAnotherStatusThanAnUnknownOne) {
+  const Headers token = {{"X-aliyun-ecs-metadata-token", Token("10")}};
+  clock_.Advance(seconds(10));
+  EXPECT_EQ(Get(kVpcId, token).status, 401);
+  SetOption("expired-token", "403");
+  EXPECT_EQ(Get(kVpcId, token).status, 403);
+  // Also when it was forgotten but for its name.
+  (void)Token();
+  EXPECT_EQ(Get(kVpcId, token).status, 403);
+  EXPECT_EQ(Get(kVpcId, {{"X-aliyun-ecs-metadata-token", "aaa"}}).status, 401);
+}
+
+TEST_F(SimulatorServiceOptions, OptionalModeMayNotLookAtTokens) {
+  SetOption("token-in-optional-mode", "ignored");
+  const Headers bad = {{"X-aliyun-ecs-metadata-token", "aaa"}};
+  EXPECT_EQ(Get(kVpcId, bad).status, 200);
+  Set({.http_tokens = HttpTokens::kRequired});
+  EXPECT_EQ(Get(kVpcId, bad).status, 401);
+}
+
+TEST_F(SimulatorServiceOptions, ADisabledChannelMaySayNothing) {
+  Set({.http_endpoint = HttpEndpoint::kDisabled});
+  EXPECT_EQ(Get(kVpcId).delivery, Delivery());
+  SetOption("disabled-channel", "close");
+  EXPECT_EQ(Get(kVpcId).delivery.how, Delivery::How::kClose);
+  SetOption("disabled-channel", "hang");
+  EXPECT_EQ(Get(kVpcId).delivery.how, Delivery::How::kHang);
+  EXPECT_EQ(service_.journal().counts().at({kVpcId, 0}), 2U);
+}
+
+TEST_F(SimulatorServiceOptions, AForwardedGetMayBeRefused) {
+  SetOption("forwarded-get", "403");
+  EXPECT_EQ(Get(kVpcId, {{"x-forwarded-for", "192.0.2.1"}}).status, 403);
+  EXPECT_EQ(Get(kVpcId).status, 200);
+}
+
+TEST_F(SimulatorServiceOptions, ListingsMayEndInANewlineButNoValueDoes) {
+  SetOption("listing-end", "newline");
+  EXPECT_EQ(Get("/").body, "2016-01-01\nlatest\n");
+  EXPECT_EQ(Get("/latest").body, "meta-data/\n");
+  EXPECT_EQ(Get("/latest/meta-data/ram/security-credentials").body, "SimulatedEcsRole\n");
+  EXPECT_EQ(Get(kVpcId).body, kVpc);
+  EXPECT_EQ(PutToken({{std::string(kTokenTtlHeader), "60"}}).body.find('\n'), std::string::npos);
+}
+
+TEST_F(SimulatorServiceOptions, ALeafMayTakeASlash) {
+  SetOption("leaf-with-slash", "served");
+  EXPECT_EQ(Get(std::string(kVpcId) + "/").body, kVpc);
+  EXPECT_EQ(Get(std::string(kVpcId) + "//").status, 404);
+  EXPECT_EQ(Get("/latest/no-such/").status, 404);
+}
+
+TEST_F(SimulatorServiceOptions, ListsMayHaveBareLineFeeds) {
+  EXPECT_EQ(Get("/latest/meta-data/dns-conf/nameservers").body, "100.100.2.136\r\n100.100.2.138");
+  EXPECT_THAT(Get("/latest/meta-data/ntp-conf/ntp-servers").body, HasSubstr("\r\n"));
+  SetOption("list-line-end", "lf");
+  EXPECT_EQ(Get("/latest/meta-data/dns-conf/nameservers").body, "100.100.2.136\n100.100.2.138");
+  EXPECT_THAT(Get("/latest/meta-data/ntp-conf/ntp-servers").body, Not(HasSubstr("\r")));
+}
+
+TEST_F(SimulatorServiceOptions, ACredentialMayBeginWithABlank) {
+  constexpr const char* kDocument = "/latest/meta-data/ram/security-credentials/SimulatedEcsRole";
+  EXPECT_THAT(Get(kDocument).body, ::testing::StartsWith("{\n"));
+  SetOption("credential-lead", "blank");
+  EXPECT_THAT(Get(kDocument).body, ::testing::StartsWith(" {\n"));
+  EXPECT_EQ(Get("/latest/meta-data/ram/security-credentials/").body, "SimulatedEcsRole");
+}
+
+TEST_F(SimulatorServiceOptions, RefusalsMayLookOtherwise) {
+  SetOption("error-page", "plain");
+  EXPECT_EQ(Get("/latest/no-such").body, "404 Not Found");
+  EXPECT_EQ(Get("/latest/no-such").content_type, "text/plain");
+  SetOption("error-page", "empty");
+  EXPECT_EQ(Get("/latest/no-such").body, "");
+  EXPECT_EQ(Get(kVpcId).body, kVpc);
+}
+
+TEST_F(SimulatorServiceOptions, HeadersAreAsTheyAreSet) {
+  EXPECT_EQ(Get(kVpcId).headers, Headers());
+  EXPECT_EQ(Get(kVpcId).date, clock_.System());
+  SetOption("server-header", "lighttpd/1.4.50");
+  SetOption("content-type", "application/octet-stream");
+  SetOption("date-offset", "-90");
+  const auto value = Get(kVpcId);
+  EXPECT_EQ(value.headers, (Headers{{"Server", "lighttpd/1.4.50"}}));
+  EXPECT_EQ(value.content_type, "application/octet-stream");
+  EXPECT_EQ(value.date, clock_.System() - seconds(90));
+  EXPECT_EQ(Get("/latest/no-such").content_type, "text/html");
+  SetOption("date", "absent");
+  EXPECT_EQ(Get(kVpcId).date, std::nullopt);
+}
+
+TEST_F(SimulatorServiceOptions, AThrottleComesBeforeAllButTheChannel) {
+  Set({.http_tokens = HttpTokens::kRequired, .throttle = Throttle{.rate = 1, .burst = 1}});
+  EXPECT_EQ(Get(kVpcId).status, 403);
+  EXPECT_EQ(Get(kVpcId).status, 429);
+  EXPECT_EQ(PutToken({}).status, 429);
+  SetOption("throttle-status", "503");
+  SetOption("retry-after", "7");
+  EXPECT_EQ(Get(kVpcId).status, 503);
+  EXPECT_EQ(Get(kVpcId).headers, (Headers{{"Retry-After", "7"}}));
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(Get(kVpcId).status, 403);
+  EXPECT_EQ(service_.counters().throttled, 4U);
+}
+
+// Instances.
+
+class SimulatorServiceOfThree : public ::testing::Test {
+ protected:
+  static std::vector<InstanceStart> Starts() {
+    std::vector<InstanceStart> starts;
+    for (int number = 1; number <= 3; ++number) {
+      InstanceStart start;
+      start.tree = Tree::FromCatalog({.instance = number});
+      start.number = number;
+      starts.push_back(std::move(start));
+    }
+    return starts;
+  }
+  Response Ask(std::string method, std::string target, const char* local_address,
+               Headers headers = {}) {
+    return service_.Handle({.method = std::move(method),
+                            .target = std::move(target),
+                            .headers = std::move(headers),
+                            .local_address = local_address});
+  }
+  std::string IdAt(const char* local_address) {
+    return Ask("GET", "/latest/meta-data/instance-id", local_address).body;
+  }
+
+  FakeClock clock_;
+  Service service_{Starts(), {}, clock_};
+};
+
+TEST_F(SimulatorServiceOfThree, TellsInstancesApartByTheAddressTheyAreAskedUnder) {
+  EXPECT_EQ(IdAt("127.0.0.1"), "i-bp1simulated00000001");
+  EXPECT_EQ(IdAt("127.0.0.2"), "i-bp1simulated00000002");
+  EXPECT_EQ(IdAt("127.0.0.3"), "i-bp1simulated00000003");
+  for (const char* other : {"127.0.0.4", "127.0.0.0", "127.0.0.", "127.0.0.2x", "127.0.1.2",
+                            "100.100.100.200", "::1", "", "127.0.0.99999999999"}) {
+    EXPECT_EQ(IdAt(other), "i-bp1simulated00000001") << other;
+  }
+}
+
+TEST_F(SimulatorServiceOfThree, ATokenOfOneIsRefusedToAnother) {
+  const auto token =
+      Ask("PUT", "/latest/api/token", "127.0.0.2", {{std::string(kTokenTtlHeader), "60"}}).body;
+  const Headers headers = {{std::string(kTokenHeader), token}};
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.2", headers).status, 200);
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.1", headers).status, 401);
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.3", headers).status, 401);
+  service_.ChangeProtocol([](ProtocolOptions& options) { options.foreign_token_status = 403; });
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.1", headers).status, 403);
+}
+
+TEST_F(SimulatorServiceOfThree, EachHasModeFaultsAndJournalOfItsOwn) {
+  service_.WithInstance(
+      2, [](Instance& instance) { instance.set_access({.http_tokens = HttpTokens::kRequired}); });
+  service_.SetFaults(3, {{.kind = Fault::Kind::kStatus, .status = 500}});
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.1").status, 200);
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.2").status, 403);
+  EXPECT_EQ(Ask("GET", kVpcId, "127.0.0.3").status, 500);
+  for (int number = 1; number <= 3; ++number) EXPECT_EQ(service_.journal(number).total(), 1U);
+  EXPECT_EQ(service_.journal(2).counts().at({kVpcId, 403}), 1U);
+  EXPECT_EQ(service_.counters().requests_by_status.at(500), 1U);
+}
+
+// Faults.
+
+TEST_F(SimulatorService, AFaultComesInThePlaceOfTheAnswer) {
+  service_.SetFaults(1, {{.kind = Fault::Kind::kStatus, .path = "/latest/api/token"}});
+  EXPECT_EQ(PutToken({{std::string(kTokenTtlHeader), "60"}}).status, 503);
+  EXPECT_EQ(service_.counters().tokens_issued, 0U);
+  EXPECT_EQ(Get(kVpcId).status, 200);
+}
+
+TEST_F(SimulatorService, AFaultMayChangeHowTheAnswerIsCarried) {
+  service_.SetFaults(1, {{.kind = Fault::Kind::kCut, .path = "*/vpc-id", .delay = seconds(2)}});
+  const auto cut = Get(kVpcId);
+  EXPECT_EQ(cut.body, kVpc);
+  EXPECT_EQ(cut.delivery, (Delivery{.how = Delivery::How::kCut, .delay = seconds(2)}));
+  EXPECT_EQ(Get("/latest/meta-data/mac").delivery, Delivery());
+  EXPECT_EQ(service_.counters().faults[static_cast<std::size_t>(Fault::Kind::kCut)], 1U);
+}
+
+TEST_F(SimulatorService, WhatIsNotAnsweredIsJournalledWithoutAStatus) {
+  for (const auto kind :
+       {Fault::Kind::kHang, Fault::Kind::kReset, Fault::Kind::kClose, Fault::Kind::kGarbage}) {
+    service_.SetFaults(1, {{.kind = kind}});
+    EXPECT_TRUE(IsUnanswered(Get(kVpcId).delivery.how));
+  }
+  EXPECT_EQ(service_.journal().counts().at({kVpcId, 0}), 4U);
+}
+
 // What tests and drills rely on.
 
 TEST_F(SimulatorService, TheJournalTellsWhatWasAskedAndWhen) {

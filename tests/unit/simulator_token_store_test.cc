@@ -69,6 +69,29 @@ TEST(SimulatorTokenStore, ForgetsTokensThatAreOver) {
   EXPECT_TRUE(store.IsValid(1, lasting, now));
 }
 
+TEST(SimulatorTokenStore, TellsWhyATokenIsNotGood) {
+  TokenStore store;
+  const auto token = store.Issue(1, seconds(60), kStart);
+  EXPECT_EQ(store.StateOf(1, token, kStart), TokenState::kValid);
+  EXPECT_EQ(store.StateOf(2, token, kStart), TokenState::kForeign);
+  EXPECT_EQ(store.StateOf(1, "aaa", kStart), TokenState::kUnknown);
+  EXPECT_EQ(store.StateOf(1, token, kStart + seconds(60)), TokenState::kExpired);
+  (void)store.Issue(1, seconds(60), kStart + seconds(60));
+  EXPECT_EQ(store.StateOf(1, token, kStart + seconds(60)), TokenState::kExpired);
+  EXPECT_EQ(store.size(), 1U);
+}
+
+TEST(SimulatorTokenStore, RemembersOnlySoManyThatAreOver) {
+  TokenStore store;
+  const auto first = store.Issue(1, seconds(1), kStart);
+  for (std::size_t i = 0; i < TokenStore::kMostExpired; ++i) {
+    (void)store.Issue(1, seconds(1), kStart + seconds(1));
+  }
+  EXPECT_EQ(store.StateOf(1, first, kStart + seconds(2)), TokenState::kExpired);
+  (void)store.Issue(1, seconds(1), kStart + seconds(2));
+  EXPECT_EQ(store.StateOf(1, first, kStart + seconds(2)), TokenState::kUnknown);
+}
+
 TEST(SimulatorTokenStore, ClearForgetsAll) {
   TokenStore store;
   const auto token = store.Issue(1, seconds(60), kStart);

@@ -53,6 +53,16 @@ TEST(SimulatorTree, ListsADirectoryWithoutItsSlashToo) {
   EXPECT_EQ(tree.Read("m/a"), tree.Read("m/a/"));
 }
 
+TEST(SimulatorTree, RefusesBottomlessPaths) {
+  Tree tree;
+  std::string path = "a";
+  for (std::size_t i = 1; i < Tree::kMostNames; ++i) path += "/a";
+  EXPECT_TRUE(tree.Put(path, ""));
+  const auto refused = tree.Put("b/" + path, "");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "a path may have 64 names, not 65");
+}
+
 TEST(SimulatorTree, ListsTheRoot) {
   EXPECT_EQ(TreeOf({{"meta-data/a", ""}, {"user-data", ""}}).Read(""), "meta-data/\nuser-data");
   EXPECT_EQ(Tree().Read(""), "");
