@@ -9,8 +9,17 @@ constexpr std::string_view kToken = "(session token)";
 
 }  // namespace
 
-AccessState AccessWatch::OfSilence() const {
-  return on_ecs_ == false ? AccessState::kNotOnEcs : AccessState::kUnreachable;
+// What both kinds of requests have in common; not_the_service for what they have not.
+AccessState AccessWatch::StateOf(const Error& error) const {
+  switch (error.code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnreachable:
+      return on_ecs_ == false ? AccessState::kNotOnEcs : AccessState::kUnreachable;
+    case ErrorCode::kThrottled:
+      return AccessState::kThrottled;
+    default:
+      return AccessState::kNotTheService;
+  }
 }
 
 void AccessWatch::OnRead(SteadyTime now) {
@@ -21,54 +30,32 @@ void AccessWatch::OnRead(SteadyTime now) {
 }
 
 void AccessWatch::OnNoToken(const Exchange& exchange, const Error& error) {
-  AccessState state = AccessState::kNotTheService;
-  switch (error.code) {
-    case ErrorCode::kTimeout:
-    case ErrorCode::kUnreachable:
-      state = OfSilence();
-      break;
-    case ErrorCode::kThrottled:
-      state = AccessState::kThrottled;
-      break;
-    case ErrorCode::kForbidden:
-      // What a request without a token has shown stays true until something else is heard.
-      state = exchange.through_proxy || state_ == AccessState::kProxy
-                  ? AccessState::kProxy
-                  : AccessState::kChannelDisabled;
-      break;
-    default:
-      if (exchange.status == 404 || exchange.status == 405) state = AccessState::kNoTokenPath;
+  AccessState state = StateOf(error);
+  if (error.code == ErrorCode::kForbidden) {
+    // What a request without a token has shown stays true until something else is heard.
+    const bool proxy = exchange.through_proxy || state_ == AccessState::kProxy;
+    state = proxy ? AccessState::kProxy : AccessState::kChannelDisabled;
+  } else if (exchange.status == 404 || exchange.status == 405) {
+    state = AccessState::kNoTokenPath;
   }
   failed_before_ = kToken;
   Enter(state, kToken, error, exchange.sent_at.steady);
 }
 
 void AccessWatch::OnFailed(std::string_view path, const Exchange& exchange, const Error& error) {
-  AccessState state = AccessState::kNotTheService;
-  bool sure = failed_before_ && *failed_before_ != path;
-  switch (error.code) {
-    case ErrorCode::kTimeout:
-    case ErrorCode::kUnreachable:
-      state = OfSilence();
-      break;
-    case ErrorCode::kThrottled:
-      state = AccessState::kThrottled;
-      sure = true;
-      break;
-    case ErrorCode::kUnauthorized:
-      if (mode_ == MetadataMode::kHardened) state = AccessState::kTokenRefused;
-      sure = true;
-      break;
-    case ErrorCode::kForbidden:
-      state = exchange.through_proxy             ? AccessState::kProxy
-              : mode_ == MetadataMode::kHardened ? AccessState::kChannelDisabled
-                                                 : AccessState::kHardenedOnly;
-      break;
-    default:
-      break;
+  const bool hardened = mode_ == MetadataMode::kHardened;
+  AccessState state = StateOf(error);
+  if (error.code == ErrorCode::kUnauthorized && hardened) state = AccessState::kTokenRefused;
+  if (error.code == ErrorCode::kForbidden) {
+    state = exchange.through_proxy ? AccessState::kProxy
+            : hardened             ? AccessState::kChannelDisabled
+                                   : AccessState::kHardenedOnly;
   }
+  const bool of_access =
+      error.code == ErrorCode::kThrottled || error.code == ErrorCode::kUnauthorized;
+  const bool another_before = failed_before_ && *failed_before_ != path;
   // Before anything was read there is nothing to say for the service.
-  sure = sure || state_ == AccessState::kUnknown || !IsGood(state_);
+  const bool sure = of_access || another_before || state_ != AccessState::kGood;
   failed_before_ = path;
   if (sure) Enter(state, path, error, exchange.sent_at.steady);
 }

@@ -41,7 +41,7 @@ class AccessWatch {
 
  private:
   void Enter(AccessState state, std::string_view path, const Error& reason, SteadyTime now);
-  [[nodiscard]] AccessState OfSilence() const;
+  [[nodiscard]] AccessState StateOf(const Error& error) const;
   void Say(SteadyTime now);
   void SayGood(SteadyTime now);
 

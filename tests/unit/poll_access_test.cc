@@ -108,6 +108,8 @@ struct Trouble {
   AccessState expected;
 };
 
+void PrintTo(const Trouble& trouble, std::ostream* out) { *out << trouble.name; }
+
 MaybeAnswer Silence(ErrorCode code) { return MaybeAnswer(Fail(code, "nobody")); }
 
 class AccessStateTest : public ::testing::TestWithParam<Trouble> {};
