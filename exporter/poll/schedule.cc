@@ -17,6 +17,8 @@ constexpr Duration kLongestSpacing = seconds(20);
 constexpr Duration kFirstRetry = seconds(5);
 constexpr Duration kLongestRetry = seconds(300);
 constexpr Duration kLongestCredentialRetry = seconds(60);
+// While it fails, nothing that the service says is gone is believed.
+constexpr Duration kLongestInstanceIdRetry = seconds(20);
 
 // Urgency, the smaller the more urgent. The first two do not wait for the spacing.
 enum class Rank { kSpot, kCredentials, kScalar, kRoles, kListing, kEntry };
@@ -134,7 +136,10 @@ void Schedule::OnFailed(Job& job, SteadyTime sent, bool in_silence,
   ++job.failures;
   job.forgivable = in_silence;
   const Rank rank = RankOf(job.target);
-  const Duration longest = rank == Rank::kCredentials ? kLongestCredentialRetry : kLongestRetry;
+  const bool instance_id = job.target == Target(ItemInstance{kInstanceId, {}});
+  const Duration longest = instance_id                  ? kLongestInstanceIdRetry
+                           : rank == Rank::kCredentials ? kLongestCredentialRetry
+                                                        : kLongestRetry;
   const Duration interval = Interval(job.target);
   const Duration pause = DoublingBackoff(job.failures, kFirstRetry, std::min(interval, longest));
   job.due = sent + pause;

@@ -212,6 +212,16 @@ TEST(ScheduleTest, FailuresBackOffDoublingUpToFiveMinutesOrTheInterval) {
   schedule.OnAnswered(hostname, kStart);
   schedule.OnFailed(hostname, kStart);
   EXPECT_EQ(hostname.due, kStart + seconds(5));
+
+  const auto longest_pause = [](const Target& target) {
+    Schedule one(kIntervals);
+    one.Add(target, kStart);
+    auto& job = *one.Peek(kStart).job;
+    for (int i = 0; i < 20; ++i) one.OnFailed(job, kStart);
+    return job.due - kStart;
+  };
+  EXPECT_EQ(longest_pause(kCredentials), seconds(60));
+  EXPECT_EQ(longest_pause(ItemInstance{kInstanceId, {}}), seconds(20));
 }
 
 TEST(ScheduleTest, HoldsTheBackgroundBackButNotWhatIsUrgentEvenDuringTheFill) {
