@@ -744,7 +744,8 @@ TEST(PollerTest, WhatIsSaidToBeGoneOnceIsNotGone) {
     rig.RunFor(minutes(10));
     const auto identity_of = [&] {
       std::string lines;
-      for (const auto line : Split(rig.Page(), '\n')) {
+      const std::string page = rig.Page();
+      for (const auto line : Split(page, '\n')) {
         const bool identity = line.find("_info{") != std::string_view::npos ||
                               line.find("_attached ") != std::string_view::npos ||
                               line.find("credential_expiration") != std::string_view::npos ||
