@@ -31,9 +31,9 @@ class NoticeFileTest : public testing::Test {
   }
   // Answers the poller so, as it would.
   void Hear(std::optional<SystemTime> termination, Instant at = kNow) {
-    std::optional<Value> value;
-    if (termination) value = *termination;
-    snapshot_.readings[{kSpotTerminationTime, ""}].answer = Answer{value, at};
+    Answer& answer = snapshot_.readings[{kSpotTerminationTime, ""}].answer.emplace();
+    answer.at = at;
+    if (termination) answer.value = *termination;
     std::ignore = ObserveNotice(snapshot_.spot, termination, at, at.system);
   }
   [[nodiscard]] nlohmann::json Content() const {
