@@ -13,11 +13,20 @@
 
 #include "base/log.h"
 
+#ifndef ALIYUN_ECS_SYSTEM_CIVETWEB
+extern "C" int aliyun_ecs_request_fill(const mg_connection* connection);
+#endif
+
 namespace aliyun_ecs {
 namespace {
 
-// A kept-alive connection holds a worker, so there must be more of them than scrapers.
-constexpr const char* kWorkers = "16";
+// A connection holds a worker from its first byte until it is closed, however slow its client is;
+// so there are more workers than requests that are worked on at once.
+constexpr int kSpareWorkers = 24;
+constexpr const char* kLongestHeaderSection = "16384";
+
+// Why CivetWeb refused a request that it could not read.
+enum class RequestFill { kWhole = 0, kTooLarge = 1, kIncomplete = 2 };
 
 // Whether both CivetWeb and the kernel have it: a kernel may be booted without, and Debian 12's
 // CivetWeb was built without.
@@ -38,9 +47,23 @@ std::string CivetwebPort(const ListenAddress& address) {
   return HasIpv6() ? "+" + port : "0.0.0.0:" + port;
 }
 
-std::string_view Text(const char* text) { return text == nullptr ? std::string_view() : text; }
+RequestFill FillOf([[maybe_unused]] const mg_connection* connection) {
+#ifdef ALIYUN_ECS_SYSTEM_CIVETWEB
+  return RequestFill::kWhole;  // it does not say
+#else
+  return static_cast<RequestFill>(aliyun_ecs_request_fill(connection));
+#endif
+}
+
+// Ended by a zero byte, like what it is made of.
+std::string_view Text(const char* text) { return text == nullptr ? "" : text; }
+
+std::string_view Header(const mg_connection* connection, const char* name) {
+  return Text(mg_get_header(connection, name));
+}
 
 std::string_view ReasonPhrase(mg_connection* connection, int status) {
+  if (status == 431) return "Request Header Fields Too Large";  // CivetWeb knows no 431
   return Text(mg_get_response_code_text(connection, status));
 }
 
@@ -50,10 +73,7 @@ bool MustClose(const mg_connection* connection, const mg_request_info& request) 
   return Text(request.http_version) != "1.1" || request.content_length > 0 ||
          mg_get_header(connection, "Transfer-Encoding") != nullptr ||
          mg_get_header(connection, "Upgrade") != nullptr ||
-         mg_strcasecmp(mg_get_header(connection, "Connection") == nullptr
-                           ? ""
-                           : mg_get_header(connection, "Connection"),
-                       "close") == 0;
+         mg_strcasecmp(Header(connection, "Connection").data(), "close") == 0;
 }
 
 // In one write. Not by CivetWeb's response functions: they drop every header when a client asks
@@ -99,10 +119,27 @@ std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
   return std::nullopt;
 }
 
+// One request's place among those in progress.
+class Turn {
+ public:
+  explicit Turn(std::atomic<int>& in_progress)
+      : in_progress_(in_progress), number_(++in_progress) {}
+  ~Turn() { --in_progress_; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  std::atomic<int>& in_progress_;
+  int number_;
+};
+
 struct HttpServer::Impl {
   Handler handler;
+  HttpServerOptions options;
   mg_context* context = nullptr;
   std::atomic<bool> started{false};
+  std::atomic<int> in_progress{0};
   std::mutex mutex;
   std::string first_complaint;  // of CivetWeb while it starts; guarded by mutex
 
@@ -114,10 +151,19 @@ struct HttpServer::Impl {
 
 int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
   const mg_request_info* const request = mg_get_request_info(connection);
-  const auto& impl = *static_cast<const Impl*>(request->user_data);
+  auto& impl = *static_cast<Impl*>(request->user_data);
   const std::string_view method = Text(request->request_method);
+  const Turn turn(impl.in_progress);
+  if (turn.number() > impl.options.max_requests) {
+    return OnError(connection, 503, "more requests at once than --web.max-requests");
+  }
   try {
-    const WebResponse response = impl.handler({method, Text(request->local_uri)});
+    const WebResponse response =
+        impl.handler({.method = method,
+                      .path = Text(request->local_uri),
+                      .accept = Header(connection, "Accept"),
+                      .accept_encoding = Header(connection, "Accept-Encoding"),
+                      .authorization = Header(connection, "Authorization")});
     Send(connection, response, /*with_body=*/method != "HEAD", MustClose(connection, *request));
     return response.status;  // anything but 0: handled
   } catch (const std::exception& exception) {
@@ -128,6 +174,11 @@ int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
 // Requests that never get as far as the handler (malformed, too large, of an unknown method), and
 // handlers that throw.
 int HttpServer::Impl::OnError(mg_connection* connection, int status, const char* reason) noexcept {
+  if (status == 400 || status == 413) {
+    const RequestFill fill = FillOf(connection);
+    if (fill == RequestFill::kTooLarge) status = 431;
+    if (fill == RequestFill::kIncomplete) status = 408;
+  }
   try {
     Log(status == 500 ? LogLevel::kError : LogLevel::kDebug, "a request could not be answered",
         {{"status", status}, {"reason", Text(reason)}});
@@ -161,20 +212,25 @@ int HttpServer::Impl::OnMessage(const mg_connection* connection, const char* mes
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<ListenAddress>& addresses,
-                                                      Handler handler) {
+                                                      Handler handler,
+                                                      const HttpServerOptions& settings) {
   static const unsigned initialised = mg_init_library(0);
   static_cast<void>(initialised);  // of no use: without features it returns 0, like a failure
 
   auto impl = std::make_unique<Impl>();
   impl->handler = std::move(handler);
+  impl->options = settings;
   std::string ports, names;
   for (const ListenAddress& address : addresses) {
-    ports += (ports.empty() ? "" : ",") + CivetwebPort(address);
+    ports +=
+        (ports.empty() ? "" : ",") + CivetwebPort(address) + (settings.tls == nullptr ? "" : "s");
     names += (names.empty() ? "" : ", ") + address.ToString();
   }
+  const std::string workers = std::to_string(settings.max_requests + kSpareWorkers);
   const char* options[] = {
-      "listening_ports", ports.c_str(), "num_threads", kWorkers, "connection_queue", "64",
-      "listen_backlog", "128", "request_timeout_ms", "5000",
+      "listening_ports", ports.c_str(), "num_threads", workers.c_str(), "connection_queue", "64",
+      "listen_backlog", "128", "request_timeout_ms", "5000", "max_request_size",
+      kLongestHeaderSection,
       // Short: an idle connection holds a worker.
       "keep_alive_timeout_ms", "1000", "enable_keep_alive", "yes", "tcp_nodelay", "1",
       "enable_auth_domain_check", "no",
@@ -188,6 +244,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<ListenAd
     return 0;  // answered
   };
   callbacks.log_message = &Impl::OnMessage;
+  callbacks.external_ssl_ctx = [](void** context, void* user_data) {
+    *context = static_cast<Impl*>(user_data)->options.tls;
+    return *context == nullptr ? 0 : 1;  // 1: CivetWeb leaves it as it is
+  };
   impl->context = mg_start(&callbacks, impl.get(), options);
   impl->started = true;
   if (impl->context == nullptr) {

@@ -10,6 +10,8 @@
 #include "base/result.h"
 #include "expose/site.h"
 
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
+
 namespace aliyun_ecs {
 
 // Where to listen: ":10200" (every address, IPv4 and IPv6), "127.0.0.1:10200" or "[::1]:10200".
@@ -22,6 +24,13 @@ struct ListenAddress {
   [[nodiscard]] std::string ToString() const { return host + ":" + std::to_string(port); }
 };
 
+struct HttpServerOptions {
+  // Requests that the handler works on at once; one more is answered 503 right away.
+  int max_requests = 40;
+  // Speaks TLS with this context of OpenSSL, and nothing else, when set. It outlives the server.
+  ssl_ctx_st* tls = nullptr;
+};
+
 // A web server on CivetWeb. Its worker threads call the handler, which must be thread-safe and
 // outlive the server. Destroying it stops listening and waits for requests in progress.
 class HttpServer {
@@ -30,7 +39,8 @@ class HttpServer {
 
   // Listens on all addresses, or fails with one sentence that says where it could not.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> Start(
-      const std::vector<ListenAddress>& addresses, Handler handler);
+      const std::vector<ListenAddress>& addresses, Handler handler,
+      const HttpServerOptions& options = {});
 
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

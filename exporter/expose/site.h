@@ -14,6 +14,10 @@ namespace aliyun_ecs {
 struct WebRequest {
   std::string_view method;  // "GET"
   std::string_view path;    // "/metrics", without query
+  // The header fields that matter here; empty where the client did not send one.
+  std::string_view accept = {};
+  std::string_view accept_encoding = {};
+  std::string_view authorization = {};  // holds a password: for no log
 };
 
 struct WebResponse {

@@ -29,6 +29,17 @@ class WebTest(harness.Case):
             response = harness.request(self.web, method, "/numbers", body="x")
             self.assertEqual((response.status, response.headers["Allow"]), (405, "GET, HEAD"))
 
+    def test_says_which_header_fields_are_too_large(self):
+        for size in (17_000, 1_000_000):
+            with socket.create_connection(("127.0.0.1", int(self.web.rsplit(":", 1)[1]))) as connection:
+                try:
+                    connection.sendall(b"GET /numbers HTTP/1.1\r\nX: " + b"x" * size + b"\r\n\r\n")
+                except ConnectionError:
+                    pass  # it need not read everything before it answers
+                status = connection.recv(64).split(b"\r\n")[0]
+            self.assertEqual(status, b"HTTP/1.1 431 Request Header Fields Too Large", size)
+        self.page("/numbers")
+
     def test_names_the_text_format(self):
         response = harness.request(self.web, "GET", "/numbers")
         self.assertEqual(response.headers["Content-Type"],
