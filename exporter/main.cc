@@ -76,11 +76,13 @@ int Run(const Options& options) {
                           "aliyun_ecs_exporter/" + std::string(build.version));
   MetadataClient client(transport, clock, options.client);
   Poller poller(poll, client, clock, store, state_file ? &*state_file : nullptr);
-  const Site site(store, clock, build, options.telemetry_path);
+  AnswerCounter answers;
+  const Site site(store, clock, build, options.telemetry_path,
+                  options.exporter_metrics ? &answers : nullptr);
 
-  const auto server =
-      HttpServer::Start(options.listen_addresses,
-                        [&site](const WebRequest& request) { return site.Handle(request); });
+  const auto server = HttpServer::Start(
+      options.listen_addresses, [&site](const WebRequest& request) { return site.Handle(request); },
+      {.max_requests = options.max_requests, .answers = &answers});
   if (!server) {
     Log(LogLevel::kError, server.error().message);
     return 1;

@@ -37,8 +37,8 @@ using Take = std::optional<std::string> (*)(Options&, const std::string&);
 struct Setting {
   std::string_view name;
   bool repeatable;
-  std::string_view initial;  // the default, as a user would write it; empty: none
-  std::string_view placeholder;
+  std::string_view initial;      // the default, as a user would write it; empty: none
+  std::string_view placeholder;  // empty: a switch
   std::string_view help;
   Take take;
 };
@@ -228,6 +228,31 @@ std::optional<std::string> TakeOutputFile(Options& options, const std::string& t
   return std::nullopt;
 }
 
+// node_exporter reads no other files, so another name would be ignored without a word.
+std::optional<std::string> TakeTextfile(Options& options, const std::string& text) {
+  if (!text.ends_with(".prom")) return "a file called *.prom, which node_exporter reads";
+  return TakeOutputFile<&Options::textfile>(options, text);
+}
+
+std::optional<std::string> TakeMaxRequests(Options& options, const std::string& text) {
+  constexpr int kMost = 1000;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), options.max_requests);
+  if (error != std::errc() || end != text.data() + text.size() || options.max_requests < 0 ||
+      options.max_requests > kMost) {
+    return "a number from 0 (no limit) to 1000";
+  }
+  return std::nullopt;
+}
+
+// A switch. On the command line its name alone is "true".
+template <bool Options::*kMember, bool kWhenOn>
+std::optional<std::string> TakeSwitch(Options& options, const std::string& text) {
+  if (text != "true" && text != "false") return "true or false";
+  options.*kMember = (text == "true") == kWhenOn;
+  return std::nullopt;
+}
+
 std::optional<std::string> TakeLogLevel(Options& options, const std::string& text) {
   const auto level = ParseLogLevel(text);
   if (!level) return "debug, info, warn or error";
@@ -247,6 +272,11 @@ constexpr Setting kSettings[] = {
      "where to serve pages; :PORT is every address, IPv4 and IPv6", &TakeListenAddress},
     {"web.telemetry-path", false, "/metrics", "PATH", "path of the metrics page",
      &TakeTelemetryPath},
+    {"web.max-requests", false, "40", "NUMBER",
+     "requests that are worked on at once, one more gets 503; 0: no limit", &TakeMaxRequests},
+    {"web.disable-exporter-metrics", false, "false", "",
+     "leave out process_* and aliyun_ecs_exporter_http_requests_total",
+     &TakeSwitch<&Options::exporter_metrics, false>},
     {"metadata.url", false, "http://100.100.100.200", "URL", "where the metadata service is",
      &TakeMetadataUrl},
     {"metadata.mode", false, "hardened", "hardened|normal",
@@ -281,6 +311,11 @@ constexpr Setting kSettings[] = {
      &TakeOutputFile<&Options::state_file>},
     {"spot.notice-file", false, "", "FILE", "there exactly while a spot notice stands (JSON)",
      &TakeOutputFile<&Options::spot_notice_file>},
+    {"textfile", false, "", "FILE",
+     "the page, kept up to date for node_exporter's textfile collector (*.prom)", &TakeTextfile},
+    {"once", false, "false", "",
+     "print one page (or write it to --textfile) and exit: 0, or 2 when it could not be filled",
+     &TakeSwitch<&Options::once, true>},
     {"log.level", false, "info", "LEVEL", "debug, info, warn or error", &TakeLogLevel},
     {"log.format", false, "logfmt", "FORMAT", "logfmt or json", &TakeLogFormat},
 };
@@ -450,10 +485,19 @@ Options Reader::MakeOptions() {
                     "--poll.spot-interval={:g}s and all else; at least {:.2f}",
                     options.poll.budget, ToSeconds(options.poll.spot_interval), needed));
   }
-  if (!options.state_file.empty() && options.state_file == options.spot_notice_file) {
-    Complain("--spot.notice-file: it must be another file than --state.file");
+  const std::pair<std::string_view, const std::string&> files[] = {
+      {"state.file", options.state_file},
+      {"spot.notice-file", options.spot_notice_file},
+      {"textfile", options.textfile},
+  };
+  for (auto one = std::begin(files); one != std::end(files); ++one) {
+    for (auto other = std::begin(files); other != one; ++other) {
+      if (one->second.empty() || one->second != other->second) continue;
+      Complain(fmt::format("--{}: it must be another file than --{}", one->first, other->first));
+    }
   }
-  if (options.listen_addresses.empty() && complaints_.empty()) {
+  const bool other_way_out = options.once || !options.textfile.empty();
+  if (options.listen_addresses.empty() && !other_way_out && complaints_.empty()) {
     Complain("--web.listen-address: the list is empty, so there is nowhere to listen");
   }
   return options;
@@ -498,6 +542,10 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     // would hide what else is wrong.
     option->expected(0, 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     // Not by default_str(): CLI11 would take that for a flag without its value.
+    if (setting.placeholder.empty()) {
+      option->type_name("");
+      continue;
+    }
     option->type_name(setting.initial.empty()
                           ? std::string(setting.placeholder)
                           : fmt::format("{}={}", setting.placeholder, setting.initial));
@@ -537,8 +585,11 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
   for (const auto& [name, option] : flags) {
     Values values = option->results();
     if (values.empty()) continue;
-    const bool repeatable = FindSetting(name)->repeatable;
-    if (!repeatable && values.size() > 1) {
+    const Setting& setting = *FindSetting(name);
+    if (setting.placeholder.empty()) {
+      for (auto& value : values) value = value.empty() ? "true" : value;
+    }
+    if (!setting.repeatable && values.size() > 1) {
       reader.Complain(fmt::format("--{}: given {} times, allowed once", name, values.size()));
     }
     reader.Give(name, std::move(values));

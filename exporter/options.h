@@ -15,6 +15,10 @@ namespace aliyun_ecs {
 struct Options {
   std::vector<ListenAddress> listen_addresses;
   std::string telemetry_path;
+  int max_requests = 0;          // of the web server at once; 0: no limit
+  bool exporter_metrics = true;  // of the exporter's own process, on the page
+  bool once = false;             // one page to standard output instead of a server
+  std::string textfile;          // empty: none
   std::string metadata_url;      // without a final slash
   std::string state_file;        // empty: none
   std::string spot_notice_file;  // empty: none

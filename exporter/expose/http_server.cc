@@ -76,27 +76,6 @@ bool MustClose(const mg_connection* connection, const mg_request_info& request) 
          mg_strcasecmp(Header(connection, "Connection").data(), "close") == 0;
 }
 
-// In one write. Not by CivetWeb's response functions: they drop every header when a client asks
-// for an upgrade.
-void Send(mg_connection* connection, const WebResponse& response, bool with_body, bool close) {
-  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  out += ReasonPhrase(connection, response.status);
-  const auto add = [&](std::string_view name, std::string_view value) {
-    out.append("\r\n").append(name).append(": ").append(value);
-  };
-  add("Content-Type", response.content_type);
-  add("Content-Length", std::to_string(response.body.size()));
-  add("X-Content-Type-Options", "nosniff");
-  for (const auto& [name, value] : response.headers) add(name, value);
-  if (close) {
-    add("Connection", "close");
-    mg_disable_connection_keep_alive(connection);
-  }
-  out += "\r\n\r\n";
-  if (with_body) out += response.body;
-  mg_write(connection, out.data(), out.size());
-}
-
 }  // namespace
 
 std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
@@ -143,18 +122,45 @@ struct HttpServer::Impl {
   std::mutex mutex;
   std::string first_complaint;  // of CivetWeb while it starts; guarded by mutex
 
+  void Send(mg_connection* connection, const WebResponse& response, bool with_body,
+            bool close) const;
+
   // CivetWeb calls these from its threads. No exception may pass through its C code.
   static int OnRequest(mg_connection* connection) noexcept;
   static int OnError(mg_connection* connection, int status, const char* reason) noexcept;
   static int OnMessage(const mg_connection* connection, const char* message) noexcept;
 };
 
+// In one write. Not by CivetWeb's response functions: they drop every header when a client asks
+// for an upgrade.
+void HttpServer::Impl::Send(mg_connection* connection, const WebResponse& response, bool with_body,
+                            bool close) const {
+  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  out += ReasonPhrase(connection, response.status);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    out.append("\r\n").append(name).append(": ").append(value);
+  };
+  add("Content-Type", response.content_type);
+  add("Content-Length", std::to_string(response.body.size()));
+  add("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : response.headers) add(name, value);
+  if (close) {
+    add("Connection", "close");
+    mg_disable_connection_keep_alive(connection);
+  }
+  out += "\r\n\r\n";
+  if (with_body) out += response.body;
+  // Before it is sent: who has the answer must find it counted.
+  if (options.answers != nullptr) options.answers->Count(response.status);
+  mg_write(connection, out.data(), out.size());
+}
+
 int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
   const mg_request_info* const request = mg_get_request_info(connection);
   auto& impl = *static_cast<Impl*>(request->user_data);
   const std::string_view method = Text(request->request_method);
   const Turn turn(impl.in_progress);
-  if (turn.number() > impl.options.max_requests) {
+  if (impl.options.max_requests > 0 && turn.number() > impl.options.max_requests) {
     return OnError(connection, 503, "more requests at once than --web.max-requests");
   }
   try {
@@ -164,7 +170,8 @@ int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
                       .accept = Header(connection, "Accept"),
                       .accept_encoding = Header(connection, "Accept-Encoding"),
                       .authorization = Header(connection, "Authorization")});
-    Send(connection, response, /*with_body=*/method != "HEAD", MustClose(connection, *request));
+    impl.Send(connection, response, /*with_body=*/method != "HEAD",
+              MustClose(connection, *request));
     return response.status;  // anything but 0: handled
   } catch (const std::exception& exception) {
     return OnError(connection, 500, exception.what());
@@ -179,6 +186,7 @@ int HttpServer::Impl::OnError(mg_connection* connection, int status, const char*
     if (fill == RequestFill::kTooLarge) status = 431;
     if (fill == RequestFill::kIncomplete) status = 408;
   }
+  const auto& impl = *static_cast<const Impl*>(mg_get_user_data(mg_get_context(connection)));
   try {
     Log(status == 500 ? LogLevel::kError : LogLevel::kDebug, "a request could not be answered",
         {{"status", status}, {"reason", Text(reason)}});
@@ -189,7 +197,7 @@ int HttpServer::Impl::OnError(mg_connection* connection, int status, const char*
     response.body = std::to_string(status) + ": ";
     response.body += ReasonPhrase(connection, status);
     response.body += "\n";
-    Send(connection, response, !head, /*close=*/true);
+    impl.Send(connection, response, !head, /*close=*/true);
   } catch (const std::exception&) {
     mg_disable_connection_keep_alive(connection);  // out of memory: end this connection
   }
@@ -226,7 +234,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<ListenAd
         (ports.empty() ? "" : ",") + CivetwebPort(address) + (settings.tls == nullptr ? "" : "s");
     names += (names.empty() ? "" : ", ") + address.ToString();
   }
-  const std::string workers = std::to_string(settings.max_requests + kSpareWorkers);
+  const int most_at_once =
+      settings.max_requests > 0 ? settings.max_requests : HttpServerOptions().max_requests;
+  const std::string workers = std::to_string(most_at_once + kSpareWorkers);
   const char* options[] = {
       "listening_ports", ports.c_str(), "num_threads", workers.c_str(), "connection_queue", "64",
       "listen_backlog", "128", "request_timeout_ms", "5000", "max_request_size",

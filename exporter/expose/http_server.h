@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "expose/answer_counter.h"
 #include "expose/site.h"
 
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX
@@ -25,10 +26,14 @@ struct ListenAddress {
 };
 
 struct HttpServerOptions {
-  // Requests that the handler works on at once; one more is answered 503 right away.
+  // Requests that the handler works on at once; one more is answered 503 right away. 0: no limit
+  // but the number of workers.
   int max_requests = 40;
   // Speaks TLS with this context of OpenSSL, and nothing else, when set. It outlives the server.
   ssl_ctx_st* tls = nullptr;
+  // Counts every answer when set, also those that the handler has no part in. It outlives the
+  // server.
+  AnswerCounter* answers = nullptr;
 };
 
 // A web server on CivetWeb. Its worker threads call the handler, which must be thread-safe and

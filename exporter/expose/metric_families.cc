@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "metadata/judge.h"
 
@@ -16,12 +17,19 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using Labels = std::vector<ClientMetric::Label>;
 
-// One page in the making.
-struct Page {
+// What the three kinds of families are made from.
+struct FixedPage {
+  const Snapshot& snapshot;
+  const BuildInfo& build;
+};
+struct LivePage {
   const Snapshot& snapshot;
   Instant now;
-  const BuildInfo& build;
   SpotVerdict spot;
+};
+struct ProcessPage {
+  const ProcessStatistics& process;
+  const AnswerCounts& answers;
 };
 
 void AddSample(MetricFamily& family, Labels labels, double value) {
@@ -49,7 +57,7 @@ std::vector<std::string> IndicesOf(const Snapshot& snapshot, std::optional<Direc
 
 // The labels that the items of a family give for one index; nullopt while they are not all known,
 // or when the instance has none of them.
-std::optional<Labels> LabelsFromItems(const Page& page, const std::vector<ItemId>& items,
+std::optional<Labels> LabelsFromItems(const FixedPage& page, const std::vector<ItemId>& items,
                                       const std::string& index) {
   Labels labels;
   bool any = false;
@@ -65,7 +73,7 @@ std::optional<Labels> LabelsFromItems(const Page& page, const std::vector<ItemId
   return labels;
 }
 
-void FillLabels(const Page& page, const Family& row, MetricFamily& family) {
+void FillLabels(const FixedPage& page, const Family& row, MetricFamily& family) {
   const auto items = ItemsOf(row);
   for (const auto& index : IndicesOf(page.snapshot, DirectoryOf(items.front()))) {
     auto labels = LabelsFromItems(page, items, index);
@@ -75,7 +83,7 @@ void FillLabels(const Page& page, const Family& row, MetricFamily& family) {
   }
 }
 
-void FillEntries(const Page& page, const Family& row, MetricFamily& family) {
+void FillEntries(const FixedPage& page, const Family& row, MetricFamily& family) {
   const ItemId item = ItemsOf(row).front();
   const Reading* const reading = page.snapshot.Find(item);
   const auto* const words = reading == nullptr ? nullptr : reading->Get<std::vector<std::string>>();
@@ -83,7 +91,7 @@ void FillEntries(const Page& page, const Family& row, MetricFamily& family) {
   for (const auto& word : *words) AddSample(family, {{std::string(Row(item).label), word}}, 1);
 }
 
-void FillBandwidth(const Page& page, const Family& row, MetricFamily& family) {
+void FillBandwidth(const FixedPage& page, const Family& row, MetricFamily& family) {
   const Reading* const reading = page.snapshot.Find(ItemsOf(row).front());
   const auto* const kilobits = reading == nullptr ? nullptr : reading->Get<std::int64_t>();
   constexpr std::int64_t kBytesPerKilobit = 1000 / 8;
@@ -93,7 +101,7 @@ void FillBandwidth(const Page& page, const Family& row, MetricFamily& family) {
 // The families below are made by code of their own: their items fit no general filling, or they
 // tell of the exporter itself.
 
-void FillInterfaceAddresses(const Page& page, MetricFamily& family) {
+void FillInterfaceAddresses(const FixedPage& page, MetricFamily& family) {
   constexpr std::pair<ItemId, std::string_view> kKinds[] = {
       {ItemAt("network/interfaces/macs/[mac]/private-ipv4s"), "private_ipv4"},
       {ItemAt("network/interfaces/macs/[mac]/ipv4-prefixes"), "ipv4_prefix"},
@@ -113,7 +121,7 @@ void FillInterfaceAddresses(const Page& page, MetricFamily& family) {
 }
 
 // Tags that are wanted but not there are empty, so that the series does not change when one comes.
-void FillInstanceTags(const Page& page, MetricFamily& family) {
+void FillInstanceTags(const FixedPage& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kInstanceTag)) return;
   const auto present = IndicesOf(page.snapshot, Directory::kTags);
   if (present.empty()) return;
@@ -127,7 +135,7 @@ void FillInstanceTags(const Page& page, MetricFamily& family) {
   AddSample(family, std::move(labels), 1);
 }
 
-void FillPublicKeys(const Page& page, MetricFamily& family) {
+void FillPublicKeys(const FixedPage& page, MetricFamily& family) {
   constexpr ItemId kKey = ItemAt("public-keys/[keypair-id]/openssh-key");
   for (const auto& pair : IndicesOf(page.snapshot, Directory::kKeyPairs)) {
     const Reading* const reading = page.snapshot.Find(kKey, pair);
@@ -139,44 +147,44 @@ void FillPublicKeys(const Page& page, MetricFamily& family) {
   }
 }
 
-void FillSpotState(const Page& page, MetricFamily& family) {
+void FillSpotState(const LivePage& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kSpotTerminationTime)) return;
   for (const SpotState state : kSpotStates) {
     AddSample(family, {{"state", std::string(Name(state))}}, state == page.spot.state ? 1 : 0);
   }
 }
 
-void FillSpotTimestamp(const Page& page, MetricFamily& family) {
+void FillSpotTimestamp(const LivePage& page, MetricFamily& family) {
   if (page.spot.termination) AddSample(family, {}, ToUnixSeconds(*page.spot.termination));
 }
 
-void FillSpotCountdown(const Page& page, MetricFamily& family) {
+void FillSpotCountdown(const LivePage& page, MetricFamily& family) {
   if (page.spot.termination) {
     AddSample(family, {}, ToSeconds(*page.spot.termination - page.now.system));
   }
 }
 
-void FillSpotFirstSeen(const Page& page, MetricFamily& family) {
+void FillSpotFirstSeen(const LivePage& page, MetricFamily& family) {
   if (page.spot.first_seen) AddSample(family, {}, ToUnixSeconds(*page.spot.first_seen));
 }
 
-void FillSpotNotices(const Page& page, MetricFamily& family) {
+void FillSpotNotices(const FixedPage& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kSpotTerminationTime)) return;
   AddSample(family, {}, static_cast<double>(page.snapshot.spot.notices));
 }
 
-void FillSpotChanges(const Page& page, MetricFamily& family) {
+void FillSpotChanges(const FixedPage& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kSpotTerminationTime)) return;
   AddSample(family, {{"change", "moved"}}, static_cast<double>(page.snapshot.spot.moved));
   AddSample(family, {{"change", "withdrawn"}}, static_cast<double>(page.snapshot.spot.withdrawn));
 }
 
-void FillRoleAttached(const Page& page, MetricFamily& family) {
+void FillRoleAttached(const FixedPage& page, MetricFamily& family) {
   if (const auto attached = RoleAttached(page.snapshot)) AddSample(family, {}, *attached ? 1 : 0);
 }
 
 // One sample for each role whose document was read, of the value that `pick` takes from it.
-template <typename Pick>
+template <typename Page, typename Pick>
 void FillFromCredentials(const Page& page, MetricFamily& family, Pick pick) {
   for (const auto& role : IndicesOf(page.snapshot, Directory::kRoles)) {
     const Reading* const reading = page.snapshot.Find(kRoleCredentials, role);
@@ -191,53 +199,53 @@ std::optional<double> UnixSeconds(const std::optional<SystemTime>& time) {
   return time ? std::optional(ToUnixSeconds(*time)) : std::nullopt;
 }
 
-void FillCredentialSuccess(const Page& page, MetricFamily& family) {
+void FillCredentialSuccess(const FixedPage& page, MetricFamily& family) {
   FillFromCredentials(page, family, [](const Credentials& credentials) {
     return std::optional<double>(credentials.success ? 1 : 0);
   });
 }
 
-void FillCredentialExpiration(const Page& page, MetricFamily& family) {
+void FillCredentialExpiration(const FixedPage& page, MetricFamily& family) {
   FillFromCredentials(page, family, [](const Credentials& credentials) {
     return UnixSeconds(credentials.expiration);
   });
 }
 
-void FillCredentialLastUpdated(const Page& page, MetricFamily& family) {
+void FillCredentialLastUpdated(const FixedPage& page, MetricFamily& family) {
   FillFromCredentials(page, family, [](const Credentials& credentials) {
     return UnixSeconds(credentials.last_updated);
   });
 }
 
-void FillCredentialCountdown(const Page& page, MetricFamily& family) {
+void FillCredentialCountdown(const LivePage& page, MetricFamily& family) {
   FillFromCredentials(page, family, [&](const Credentials& credentials) -> std::optional<double> {
     if (!credentials.expiration) return std::nullopt;
     return ToSeconds(*credentials.expiration - page.now.system);
   });
 }
 
-void FillCredentialRotations(const Page& page, MetricFamily& family) {
+void FillCredentialRotations(const FixedPage& page, MetricFamily& family) {
   if (page.snapshot.Excludes(kRoleCredentials)) return;
   for (const auto& [role, history] : page.snapshot.roles) {
     AddSample(family, {{"role", role}}, static_cast<double>(history.rotations));
   }
 }
 
-void FillUp(const Page& page, MetricFamily& family) {
+void FillUp(const FixedPage& page, MetricFamily& family) {
   AddSample(family, {}, page.snapshot.up.value_or(false) ? 1 : 0);
 }
 
-void FillNormalModeOpen(const Page& page, MetricFamily& family) {
+void FillNormalModeOpen(const LivePage& page, MetricFamily& family) {
   if (const auto open = NormalModeOpen(page.snapshot, page.now)) {
     AddSample(family, {}, *open ? 1 : 0);
   }
 }
 
-void FillClockSkew(const Page& page, MetricFamily& family) {
+void FillClockSkew(const FixedPage& page, MetricFamily& family) {
   if (const auto& skew = page.snapshot.clock_skew) AddSample(family, {}, ToSeconds(*skew));
 }
 
-void FillItems(const Page& page, MetricFamily& family) {
+void FillItems(const FixedPage& page, MetricFamily& family) {
   std::array<int, kReadingStates.size()> counts{};
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     const auto state = JudgeRow(page.snapshot, static_cast<ItemId>(i));
@@ -249,7 +257,7 @@ void FillItems(const Page& page, MetricFamily& family) {
   }
 }
 
-void FillLastSuccess(const Page& page, MetricFamily& family) {
+void FillLastSuccess(const FixedPage& page, MetricFamily& family) {
   for (const RefreshClass refresh : kRefreshClasses) {
     const auto oldest = OldestAnswer(page.snapshot, refresh);
     if (oldest)
@@ -257,7 +265,7 @@ void FillLastSuccess(const Page& page, MetricFamily& family) {
   }
 }
 
-void FillRefreshInterval(const Page& page, MetricFamily& family) {
+void FillRefreshInterval(const FixedPage& page, MetricFamily& family) {
   for (const RefreshClass refresh : kRefreshClasses) {
     const Duration interval = page.snapshot.RefreshInterval(refresh);
     if (interval == Duration::zero()) continue;
@@ -265,14 +273,14 @@ void FillRefreshInterval(const Page& page, MetricFamily& family) {
   }
 }
 
-void FillRequests(const Page& page, MetricFamily& family) {
+void FillRequests(const FixedPage& page, MetricFamily& family) {
   for (std::size_t i = 0; i < kRequestCodeNames.size(); ++i) {
     AddSample(family, {{"code", std::string(kRequestCodeNames[i])}},
               static_cast<double>(page.snapshot.statistics.requests[i]));
   }
 }
 
-void FillDurations(const Page& page, MetricFamily& family) {
+void FillDurations(const FixedPage& page, MetricFamily& family) {
   const PollStatistics& statistics = page.snapshot.statistics;
   ClientMetric metric;
   std::uint64_t cumulative = 0;
@@ -287,30 +295,30 @@ void FillDurations(const Page& page, MetricFamily& family) {
   family.metric.push_back(std::move(metric));
 }
 
-void FillThrottled(const Page& page, MetricFamily& family) {
+void FillThrottled(const FixedPage& page, MetricFamily& family) {
   AddSample(family, {}, static_cast<double>(page.snapshot.statistics.throttled));
 }
 
-void FillBackoff(const Page& page, MetricFamily& family) {
+void FillBackoff(const LivePage& page, MetricFamily& family) {
   const Duration left = page.snapshot.paused_until - page.now.steady;
   AddSample(family, {}, ToSeconds(std::max(left, Duration::zero())));
 }
 
-void FillBudget(const Page& page, MetricFamily& family) {
+void FillBudget(const LivePage& page, MetricFamily& family) {
   AddSample(family, {}, std::floor(page.snapshot.budget.Remaining(page.now.steady)));
 }
 
-void FillTokenExpiration(const Page& page, MetricFamily& family) {
+void FillTokenExpiration(const FixedPage& page, MetricFamily& family) {
   if (const auto seconds = UnixSeconds(page.snapshot.token_expiration)) {
     AddSample(family, {}, *seconds);
   }
 }
 
-void FillTokenRenewals(const Page& page, MetricFamily& family) {
+void FillTokenRenewals(const FixedPage& page, MetricFamily& family) {
   AddSample(family, {}, static_cast<double>(page.snapshot.statistics.token_renewals));
 }
 
-void FillBuildInfo(const Page& page, MetricFamily& family) {
+void FillBuildInfo(const FixedPage& page, MetricFamily& family) {
   AddSample(family,
             {{"version", std::string(page.build.version)},
              {"revision", std::string(page.build.revision)},
@@ -318,9 +326,29 @@ void FillBuildInfo(const Page& page, MetricFamily& family) {
             1);
 }
 
+void FillHttpRequests(const ProcessPage& page, MetricFamily& family) {
+  for (std::size_t i = 0; i < kAnswerCodeNames.size(); ++i) {
+    AddSample(family, {{"code", std::string(kAnswerCodeNames[i])}},
+              static_cast<double>(page.answers[i]));
+  }
+}
+
+void FillProcessCpu(const ProcessPage& page, MetricFamily& family) {
+  AddSample(family, {}, page.process.cpu_seconds);
+}
+
+template <std::optional<double> ProcessStatistics::*kMember>
+void FillProcess(const ProcessPage& page, MetricFamily& family) {
+  if (page.process.*kMember) AddSample(family, {}, *(page.process.*kMember));
+}
+
+using FixedFill = void (*)(const FixedPage&, MetricFamily&);
+using LiveFill = void (*)(const LivePage&, MetricFamily&);
+using ProcessFill = void (*)(const ProcessPage&, MetricFamily&);
+
 struct CodeFill {
   std::string_view family;
-  void (*fill)(const Page&, MetricFamily&);
+  std::variant<FixedFill, LiveFill, ProcessFill> fill;
 };
 constexpr CodeFill kCodeFills[] = {
     {"aliyun_ecs_instance_tags_info", &FillInstanceTags},
@@ -352,6 +380,13 @@ constexpr CodeFill kCodeFills[] = {
     {"aliyun_ecs_metadata_token_expiration_timestamp_seconds", &FillTokenExpiration},
     {"aliyun_ecs_metadata_token_renewals_total", &FillTokenRenewals},
     {"aliyun_ecs_exporter_build_info", &FillBuildInfo},
+    {"aliyun_ecs_exporter_http_requests_total", &FillHttpRequests},
+    {"process_cpu_seconds_total", &FillProcessCpu},
+    {"process_open_fds", &FillProcess<&ProcessStatistics::open_fds>},
+    {"process_max_fds", &FillProcess<&ProcessStatistics::max_fds>},
+    {"process_virtual_memory_bytes", &FillProcess<&ProcessStatistics::virtual_memory_bytes>},
+    {"process_resident_memory_bytes", &FillProcess<&ProcessStatistics::resident_memory_bytes>},
+    {"process_start_time_seconds", &FillProcess<&ProcessStatistics::start_time_seconds>},
 };
 
 constexpr const CodeFill& CodeFillOf(std::string_view family) {
@@ -382,17 +417,35 @@ prometheus::MetricType TypeOf(FamilyType type) {
   return prometheus::MetricType::Gauge;
 }
 
+// The families that this kind of code fills; their table has the catalog's order.
+template <typename Fill, typename Page>
+std::vector<MetricFamily> CodeFamilies(const Page& page) {
+  std::vector<MetricFamily> families;
+  for (const CodeFill& code : kCodeFills) {
+    const Fill* const fill = std::get_if<Fill>(&code.fill);
+    if (fill == nullptr) continue;
+    MetricFamily family = EmptyFamily(FamilyAt(code.family));
+    (*fill)(page, family);
+    if (!family.metric.empty()) families.push_back(std::move(family));
+  }
+  return families;
+}
+
 }  // namespace
 
-std::vector<prometheus::MetricFamily> MetricFamilies(const Snapshot& snapshot, Instant now,
-                                                     const BuildInfo& build) {
-  const Page page{snapshot, now, build, JudgeSpot(snapshot, now)};
+MetricFamily EmptyFamily(const Family& row) {
+  MetricFamily family;
+  family.name = row.name;
+  family.help = row.help;
+  family.type = TypeOf(row.type);
+  return family;
+}
+
+std::vector<MetricFamily> FixedFamilies(const Snapshot& snapshot, const BuildInfo& build) {
+  const FixedPage page{snapshot, build};
   std::vector<MetricFamily> families;
   for (const Family& row : kFamilies) {
-    MetricFamily family;
-    family.name = row.name;
-    family.help = row.help;
-    family.type = TypeOf(row.type);
+    MetricFamily family = EmptyFamily(row);
     switch (row.fill) {
       case FamilyFill::kLabels:
         FillLabels(page, row, family);
@@ -404,11 +457,29 @@ std::vector<prometheus::MetricFamily> MetricFamilies(const Snapshot& snapshot, I
         FillBandwidth(page, row, family);
         break;
       case FamilyFill::kCode:
-        CodeFillOf(row.name).fill(page, family);
+        if (const auto* const fill = std::get_if<FixedFill>(&CodeFillOf(row.name).fill)) {
+          (*fill)(page, family);
+        }
         break;
     }
     if (!family.metric.empty()) families.push_back(std::move(family));
   }
+  return families;
+}
+
+std::vector<MetricFamily> LiveFamilies(const Snapshot& snapshot, Instant now) {
+  return CodeFamilies<LiveFill>(LivePage{snapshot, now, JudgeSpot(snapshot, now)});
+}
+
+std::vector<MetricFamily> ProcessFamilies(const ProcessStatistics& process,
+                                          const AnswerCounts& answers) {
+  return CodeFamilies<ProcessFill>(ProcessPage{process, answers});
+}
+
+std::vector<MetricFamily> MetricFamilies(const Snapshot& snapshot, Instant now,
+                                         const BuildInfo& build) {
+  std::vector<MetricFamily> families = FixedFamilies(snapshot, build);
+  for (auto& family : LiveFamilies(snapshot, now)) families.push_back(std::move(family));
   return families;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "expose/metric_families.h"
+#include "expose/negotiation.h"
 #include "expose/status_page.h"
 #include "expose/text_format.h"
 #include "metadata/judge.h"
@@ -24,11 +24,15 @@ bool IsOneOf(std::string_view path, const std::string_view (&paths)[2]) {
 }  // namespace
 
 Site::Site(const SnapshotStore& store, const Clock& clock, const BuildInfo& build,
-           std::string telemetry_path)
-    : store_(store), clock_(clock), build_(build), telemetry_path_(std::move(telemetry_path)) {}
+           std::string telemetry_path, const AnswerCounter* answers)
+    : store_(store),
+      clock_(clock),
+      build_(build),
+      telemetry_path_(std::move(telemetry_path)),
+      metrics_page_(store, clock, build, answers) {}
 
 WebResponse Site::Handle(const WebRequest& request) const {
-  WebResponse (Site::*page)() const = nullptr;
+  WebResponse (Site::*page)(const WebRequest&) const = nullptr;
   if (request.path == telemetry_path_) page = &Site::Metrics;
   if (request.path == kSnapshot) page = &Site::SnapshotDocument;
   if (request.path == kStatus) page = &Site::Status;
@@ -38,7 +42,7 @@ WebResponse Site::Handle(const WebRequest& request) const {
   if (request.method != "GET" && request.method != "HEAD") {
     return {405, "text/plain; charset=utf-8", {{"Allow", "GET, HEAD"}}, "405: GET or HEAD only\n"};
   }
-  return (this->*page)();
+  return (this->*page)(request);
 }
 
 bool Site::IsTelemetryPath(std::string_view path) {
@@ -56,29 +60,38 @@ bool Site::IsTelemetryPath(std::string_view path) {
          !IsOneOf(path, kReady);
 }
 
-WebResponse Site::Metrics() const {
-  const auto families = MetricFamilies(*store_.Current(), Now(clock_), build_);
-  return {200, TextFormat::kContentType, {}, TextFormat().Serialize(families)};
+WebResponse Site::Metrics(const WebRequest& request) const {
+  const Exposition exposition = NegotiateExposition(request.accept);
+  WebResponse response;
+  response.content_type = TextFormat(exposition).content_type();
+  response.headers = {{"Vary", "Accept, Accept-Encoding"}};
+  if (NegotiateGzip(request.accept_encoding)) {
+    response.headers.emplace_back("Content-Encoding", "gzip");
+    response.body = metrics_page_.Gzip(exposition);
+  } else {
+    response.body = metrics_page_.Text(exposition);
+  }
+  return response;
 }
 
-WebResponse Site::SnapshotDocument() const {
+WebResponse Site::SnapshotDocument(const WebRequest&) const {
   return {200, "application/json", {}, SnapshotToJson(*store_.Current(), Now(clock_)) + "\n"};
 }
 
-WebResponse Site::Status() const {
+WebResponse Site::Status(const WebRequest&) const {
   return {200,
           "text/html; charset=utf-8",
           {},
           StatusPage(*store_.Current(), Now(clock_), build_, telemetry_path_)};
 }
 
-WebResponse Site::Healthy() const {
+WebResponse Site::Healthy(const WebRequest&) const {
   WebResponse response;
   response.body = "healthy\n";
   return response;
 }
 
-WebResponse Site::Ready() const {
+WebResponse Site::Ready(const WebRequest&) const {
   const auto snapshot = store_.Current();
   WebResponse response;
   response.body = "ready\n";

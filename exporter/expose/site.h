@@ -7,6 +7,7 @@
 
 #include "base/build_info.h"
 #include "base/clock.h"
+#include "expose/metrics_page.h"
 #include "metadata/snapshot.h"
 
 namespace aliyun_ecs {
@@ -32,9 +33,10 @@ struct WebResponse {
 // service for anything. Safe to call from any number of threads; the store and clock outlive it.
 class Site {
  public:
+  // Without `answers` the page says nothing of the exporter's own process.
   // REQUIRES: IsTelemetryPath(telemetry_path).
   Site(const SnapshotStore& store, const Clock& clock, const BuildInfo& build,
-       std::string telemetry_path);
+       std::string telemetry_path, const AnswerCounter* answers = nullptr);
 
   // HEAD gets what GET gets; leaving the body out is the web server's business.
   [[nodiscard]] WebResponse Handle(const WebRequest& request) const;
@@ -43,16 +45,17 @@ class Site {
   [[nodiscard]] static bool IsTelemetryPath(std::string_view path);
 
  private:
-  [[nodiscard]] WebResponse Metrics() const;
-  [[nodiscard]] WebResponse SnapshotDocument() const;
-  [[nodiscard]] WebResponse Status() const;
-  [[nodiscard]] WebResponse Healthy() const;
-  [[nodiscard]] WebResponse Ready() const;
+  [[nodiscard]] WebResponse Metrics(const WebRequest& request) const;
+  [[nodiscard]] WebResponse SnapshotDocument(const WebRequest&) const;
+  [[nodiscard]] WebResponse Status(const WebRequest&) const;
+  [[nodiscard]] WebResponse Healthy(const WebRequest&) const;
+  [[nodiscard]] WebResponse Ready(const WebRequest&) const;
 
   const SnapshotStore& store_;
   const Clock& clock_;
   const BuildInfo& build_;
   std::string telemetry_path_;
+  MetricsPage metrics_page_;
 };
 
 }  // namespace aliyun_ecs

@@ -213,7 +213,7 @@ struct Family {
   std::string_view help;    // ends in the metadata path, where it comes from one
 };
 
-// In the order of the page.
+// In the order of METRICS.md. The page has those that change only with the snapshot first.
 inline constexpr auto kFamilies = [] {
   using enum FamilyType;
   using enum FamilyFill;
@@ -261,6 +261,13 @@ inline constexpr auto kFamilies = [] {
     {"aliyun_ecs_metadata_token_expiration_timestamp_seconds", kGauge, kCode, "", "When the session token ends, in hardened mode. From /latest/api/token."},
     {"aliyun_ecs_metadata_token_renewals_total", kCounter, kCode, "", "Session tokens obtained. From /latest/api/token."},
     {"aliyun_ecs_exporter_build_info", kInfo, kCode, "version,revision,compiler", "What this exporter was built from; value 1."},
+    {"aliyun_ecs_exporter_http_requests_total", kCounter, kCode, "code", "Requests to this exporter's web server by HTTP status of the answer. Not with --web.disable-exporter-metrics."},
+    {"process_cpu_seconds_total", kCounter, kCode, "", "User and system CPU time of the exporter. Not with --web.disable-exporter-metrics, like all process_*."},
+    {"process_open_fds", kGauge, kCode, "", "Open file descriptors of the exporter."},
+    {"process_max_fds", kGauge, kCode, "", "Most file descriptors that the exporter may open; no sample without a limit."},
+    {"process_virtual_memory_bytes", kGauge, kCode, "", "Virtual memory of the exporter."},
+    {"process_resident_memory_bytes", kGauge, kCode, "", "Resident memory of the exporter."},
+    {"process_start_time_seconds", kGauge, kCode, "", "When the exporter was started."},
   });
   // clang-format on
 }();

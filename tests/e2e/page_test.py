@@ -12,7 +12,8 @@ GOLDEN = os.path.join(harness.SOURCE, "tests", "golden", "page.txt")
 # Sample values that differ from run to run: times, durations, countdowns, and what was built.
 VOLATILE = re.compile(
     r"^(aliyun_ecs_(?:\w+_timestamp_seconds|\w+_in_seconds|metadata_request_duration_seconds_\w+|"
-    r"metadata_request_budget_remaining|metadata_clock_skew_seconds)(?:\{[^}]*\})?) \S+$", re.MULTILINE)
+    r"metadata_request_budget_remaining|metadata_clock_skew_seconds)(?:\{[^}]*\})?|process_\w+) \S+$",
+    re.MULTILINE)
 BUILD = re.compile(r'^(aliyun_ecs_exporter_build_info)\{[^}]*\}', re.MULTILINE)
 
 SECRETS = ["SimulatedAccessKeyId", "SimulatedAccessKeySecret", "SimulatedSecurityToken",

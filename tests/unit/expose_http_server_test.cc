@@ -101,14 +101,13 @@ TEST(HttpServerTest, AnswersFromSeveralThreadsAtOnce) {
 
 TEST(HttpServerTest, OneRequestTooManyIsAnswered503AtOnce) {
   std::atomic<bool> inside{false}, go_on{false};
-  const auto server = HttpServer::Start(
-      AnyPort(),
-      [&](const WebRequest& request) {
-        inside = true;
-        while (!go_on) std::this_thread::yield();
-        return Echo(request);
-      },
-      {.max_requests = 1});
+  const auto server = HttpServer::Start(AnyPort(),
+                                        [&](const WebRequest& request) {
+                                          inside = true;
+                                          while (!go_on) std::this_thread::yield();
+                                          return Echo(request);
+                                        },
+                                        {.max_requests = 1});
   ASSERT_TRUE(server);
   std::thread first([&] { EXPECT_EQ(Get(**server, "/first").status, 200); });
   while (!inside) std::this_thread::yield();

@@ -128,6 +128,8 @@ TEST(MetricFamiliesTest, EveryFamilyOfTheCatalogCanBeFilled) {
   std::set<std::string_view> shown;
   const auto families = MetricFamilies(*rig.Current(), Now(rig.clock), {"v", "r", "c"});
   for (const auto& family : families) shown.insert(family.name);
+  const auto about_us = ProcessFamilies(ProcessStatistics::Read(), AnswerCounts());
+  for (const auto& family : about_us) shown.insert(family.name);
   for (const Family& family : kFamilies) EXPECT_TRUE(shown.contains(family.name)) << family.name;
 }
 

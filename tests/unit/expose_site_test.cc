@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "support/exporter_rig.h"
+#include "support/gunzip.h"
 
 namespace aliyun_ecs {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 
 class SiteTest : public ::testing::Test {
  protected:
@@ -50,6 +53,21 @@ TEST_F(SiteTest, TakesGetAndHeadOnly) {
     EXPECT_THAT(response.headers, ::testing::Contains(::testing::Pair("Allow", "GET, HEAD")));
   }
   EXPECT_EQ(site.Handle({"POST", "/nowhere"}).status, 404);
+}
+
+TEST_F(SiteTest, GivesEachScraperThePageItWants) {
+  WebRequest request{.method = "GET", .path = "/metrics"};
+  request.accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+  WebResponse response = site.Handle(request);
+  EXPECT_EQ(response.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_TRUE(response.body.ends_with("# EOF\n"));
+  EXPECT_THAT(response.headers, Contains(Pair("Vary", "Accept, Accept-Encoding")));
+
+  request.accept_encoding = "gzip";
+  response = site.Handle(request);
+  EXPECT_THAT(response.headers, Contains(Pair("Content-Encoding", "gzip")));
+  EXPECT_THAT(response.headers, Contains(Pair("Vary", "Accept, Accept-Encoding")));
+  EXPECT_TRUE(Gunzip(response.body).value_or("").ends_with("# EOF\n"));
 }
 
 TEST_F(SiteTest, TellsTheFormatOfThePage) {

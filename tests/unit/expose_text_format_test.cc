@@ -84,5 +84,60 @@ TEST(TextFormatTest, WritesTheSameIntoAStream) {
   EXPECT_EQ(out.str(), Written(Gauge(1)));
 }
 
+std::string InOpenMetrics(const MetricFamily& family) {
+  return TextFormat(Exposition::kOpenMetrics).Serialize({family});
+}
+
+TEST(OpenMetricsTest, NamesTheFamilyThenItsTypeUnitAndHelp) {
+  MetricFamily family{"a_seconds", "h", MetricType::Gauge, {}};
+  family.metric.emplace_back().gauge.value = 1.5;
+  EXPECT_EQ(InOpenMetrics(family),
+            "# TYPE a_seconds gauge\n# UNIT a_seconds seconds\n# HELP a_seconds h\n"
+            "a_seconds 1.5\n# EOF\n");
+}
+
+TEST(OpenMetricsTest, ACountersFamilyIsCalledWithoutTotalAndItsSamplesWith) {
+  for (const auto* const name : {"c_total", "c"}) {
+    MetricFamily family{name, "h", MetricType::Counter, {}};
+    family.metric.emplace_back().counter.value = 7;
+    EXPECT_EQ(InOpenMetrics(family), "# TYPE c counter\n# HELP c h\nc_total 7\n# EOF\n");
+  }
+}
+
+TEST(OpenMetricsTest, KnowsInfoAndUnknown) {
+  MetricFamily family{"x_info", "h", MetricType::Gauge, {}};
+  family.metric.emplace_back().gauge.value = 1;
+  EXPECT_EQ(InOpenMetrics(family), "# TYPE x info\n# HELP x h\nx_info 1\n# EOF\n");
+  family.type = MetricType::Untyped;
+  EXPECT_EQ(InOpenMetrics(family), "# TYPE x_info unknown\n# HELP x_info h\nx_info 1\n# EOF\n");
+}
+
+TEST(OpenMetricsTest, AUnitIsAWholeWordAndNotTheWholeName) {
+  for (const auto* const name : {"seconds", "milliseconds", "megabytes", "bytes_total_x"}) {
+    MetricFamily family{name, "h", MetricType::Gauge, {}};
+    EXPECT_EQ(InOpenMetrics(family).find("# UNIT"), std::string::npos) << name;
+  }
+}
+
+TEST(OpenMetricsTest, EscapesQuotesInHelpToo) {
+  auto family = Gauge(1);
+  family.help = "one\nforged 1\n# EOF\n\\ \"quoted\"";
+  EXPECT_EQ(InOpenMetrics(family),
+            "# TYPE name gauge\n# HELP name one\\nforged 1\\n# EOF\\n\\\\ \\\"quoted\\\"\n"
+            "name 1\n# EOF\n");
+}
+
+TEST(OpenMetricsTest, BoundsOfBucketsAreFloatingPointNumbers) {
+  MetricFamily family{"h", "help", MetricType::Histogram, {}};
+  auto& metric = family.metric.emplace_back();
+  metric.histogram.bucket = {
+      {0, 0.5}, {1, 1}, {1, 10}, {2, std::numeric_limits<double>::infinity()}};
+  const auto text = InOpenMetrics(family);
+  for (const auto* const line :
+       {"{le=\"0.5\"} 0", "{le=\"1.0\"} 1", "{le=\"10.0\"} 1", "{le=\"+Inf\"} 2"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -1,0 +1,96 @@
+#include "expose/metrics_page.h"
+
+#include <utility>
+
+#include "expose/metric_families.h"
+
+namespace aliyun_ecs {
+
+MetricsPage::MetricsPage(const SnapshotStore& store, const Clock& clock, const BuildInfo& build,
+                         const AnswerCounter* answers)
+    : store_(store), clock_(clock), build_(build), answers_(answers) {
+  for (const Exposition exposition : {Exposition::kText, Exposition::kOpenMetrics}) {
+    for (const Family& row : kFamilies) {
+      std::string text;
+      TextFormat(exposition).AppendHeading(text, EmptyFamily(row));
+      headings_[static_cast<std::size_t>(exposition)].emplace(row.name, std::move(text));
+    }
+  }
+}
+
+template <typename Form>
+MetricsPage::Kept<Form> MetricsPage::FixedPart(ByExposition<Kept<Form>>& kept,
+                                               Exposition exposition) const {
+  auto& slot = kept[static_cast<std::size_t>(exposition)];
+  const auto snapshot = store_.Current();
+  {
+    const std::lock_guard lock(mutex_);
+    if (slot.snapshot == snapshot) return slot;
+  }
+  // Two scrapes may do this at once. That costs less than one waiting for the other.
+  std::string text;
+  TextFormat(exposition).Append(text, FixedFamilies(*snapshot, build_));
+  const Kept<Form> made{snapshot, std::make_shared<const Form>(std::move(text))};
+  const std::lock_guard lock(mutex_);
+  slot = made;
+  return made;
+}
+
+std::vector<prometheus::MetricFamily> MetricsPage::LivePart(const Snapshot& snapshot) const {
+  const Instant now = Now(clock_);
+  auto families = LiveFamilies(snapshot, now);
+  if (answers_ == nullptr) return families;
+  for (auto& family : ProcessFamilies(Process(now.steady), answers_->Counts())) {
+    families.push_back(std::move(family));
+  }
+  return families;
+}
+
+// The system calls for these cost more than all else on the page, and say nothing new so soon.
+ProcessStatistics MetricsPage::Process(SteadyTime now) const {
+  constexpr Duration kFresh = std::chrono::milliseconds(100);
+  const std::lock_guard lock(mutex_);
+  if (!process_read_ || now - *process_read_ >= kFresh) {
+    process_ = ProcessStatistics::Read();
+    process_read_ = now;
+  }
+  return process_;
+}
+
+const MetricsPage::Heading& MetricsPage::HeadingOf(const prometheus::MetricFamily& family,
+                                                   Exposition exposition) const {
+  return headings_[static_cast<std::size_t>(exposition)].at(family.name);
+}
+
+std::string MetricsPage::Text(Exposition exposition) const {
+  const TextFormat format(exposition);
+  const auto fixed = FixedPart(texts_, exposition);
+  std::string page;
+  constexpr std::size_t kUsualLivePart = 8 * 1024;
+  page.reserve(fixed.form->size() + kUsualLivePart);
+  page += *fixed.form;
+  for (const auto& family : LivePart(*fixed.snapshot)) {
+    page += HeadingOf(family, exposition).text;
+    format.AppendSamples(page, family);
+  }
+  page += format.end();
+  return page;
+}
+
+std::string MetricsPage::Gzip(Exposition exposition) const {
+  const TextFormat format(exposition);
+  const auto fixed = FixedPart(deflated_, exposition);
+  GzipMember page;
+  page.Add(*fixed.form);
+  std::string samples;
+  for (const auto& family : LivePart(*fixed.snapshot)) {
+    page.Add(HeadingOf(family, exposition).deflated);
+    samples.clear();
+    format.AppendSamples(samples, family);
+    page.AddStored(samples);
+  }
+  page.AddStored(format.end());
+  return page.Finish();
+}
+
+}  // namespace aliyun_ecs
