@@ -1,24 +1,34 @@
+#include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/service_manager.h"
 #include "client/curl_transport.h"
 #include "client/metadata_client.h"
 #include "expose/http_server.h"
+#include "expose/metrics_page.h"
 #include "expose/site.h"
+#include "expose/textfile.h"
+#include "metadata/judge.h"
 #include "metadata/snapshot.h"
 #include "notify/notice_file.h"
 #include "options.h"
@@ -30,97 +40,254 @@
 namespace aliyun_ecs {
 namespace {
 
-// Calls the poller whenever it asks to be called, and `after` behind each call, until `stop`.
-template <typename After>
-void Poll(const std::stop_token& stop, Poller& poller, const Clock& clock, After after) {
+constexpr int kDone = 0;
+constexpr int kFailed = 1;      // a sentence on standard error, or in the log, says why
+constexpr int kIncomplete = 2;  // --once: the page lacks something
+
+using Reread = std::function<Invocation()>;
+
+void Complain(const std::string& sentence) {
+  std::fprintf(stderr, "aliyun_ecs_exporter: %s\n", sentence.c_str());
+}
+
+template <typename Words>
+std::string Joined(const Words& words) {
+  std::string joined;
+  for (const auto& word : words) joined += (joined.empty() ? "" : ", ") + std::string(word);
+  return joined;
+}
+
+// All that listens to the metadata service, and the ways out that do not need a web server.
+struct Exporter {
+  explicit Exporter(const Options& options)
+      : transport(options.metadata_url, "aliyun_ecs_exporter/" + std::string(build.version)),
+        client(transport, clock, options.client),
+        state_file(MakeStateFile(options, machine)),
+        poller(WithMachine(options.poll, machine), client, clock, store,
+               state_file ? &*state_file : nullptr) {
+    if (!options.spot_notice_file.empty()) notice_file.emplace(options.spot_notice_file);
+    if (!options.textfile.empty()) textfile.emplace(options.textfile, page);
+  }
+
+  static std::optional<StateFile> MakeStateFile(const Options& options, const Machine& machine) {
+    if (options.state_file.empty()) return std::nullopt;
+    return std::optional<StateFile>(std::in_place, options.state_file, machine.boot_id);
+  }
+
+  static PollOptions WithMachine(PollOptions poll, const Machine& machine) {
+    poll.jitter_seed = machine.Seed();
+    if (!machine.product_name.empty()) poll.on_ecs = machine.product_name == kEcsProductName;
+    return poll;
+  }
+
+  // Brings the files up to date. To be called every now and then by the polling thread.
+  void Follow() {
+    const auto snapshot = store.Current();
+    if (notice_file) notice_file->Follow(*snapshot, Now(clock));
+    if (textfile) textfile->Follow(snapshot, clock.Steady());
+  }
+
+  const BuildInfo& build = GetBuildInfo();
+  const RealClock clock;
+  const Machine machine = Machine::Read();
+  SnapshotStore store;
+  MetricsPage page{store, clock, build, /*answers=*/nullptr};  // for files and --once
+  CurlTransport transport;
+  MetadataClient client;
+  std::optional<StateFile> state_file;
+  Poller poller;
+  std::optional<NoticeFile> notice_file;
+  std::optional<Textfile> textfile;
+};
+
+// Calls the poller whenever it asks to be called, and `turn` behind each call and at least every
+// second, until `stop`.
+template <typename Turn>
+void Poll(const std::stop_token& stop, Exporter& exporter, Turn turn) {
   std::mutex mutex;
   std::condition_variable_any wake;
   while (!stop.stop_requested()) {
-    const SteadyTime next = poller.Step(stop);
-    after();
+    const SteadyTime next = exporter.poller.Step(stop);
+    turn();
     std::unique_lock lock(mutex);
     // In slices: waiting does not count the time that the machine sleeps, Clock::Steady does.
     constexpr Duration kSlice = std::chrono::seconds(1);
-    for (Duration left = next - clock.Steady(); left > Duration::zero() && !stop.stop_requested();
-         left = next - clock.Steady()) {
+    for (Duration left = next - exporter.clock.Steady();
+         left > Duration::zero() && !stop.stop_requested(); left = next - exporter.clock.Steady()) {
       wake.wait_for(lock, stop, std::min(left, kSlice), [] { return false; });
+      turn();
     }
   }
 }
 
-int Run(const Options& options) {
-  SetUpLog(options.log_level, options.log_format);
-  const BuildInfo& build = GetBuildInfo();
-  Log(LogLevel::kInfo, "starting aliyun_ecs_exporter",
-      {{"version", build.version}, {"revision", build.revision}});
+// The signals that this program understands, from now on blocked in every thread: they come only
+// to who waits for them here. To be made before the first thread starts.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, number);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+  }
 
-  // Blocked before any thread starts, so that all inherit it and only sigwait below sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  // The number of the next one, or 0 when none came in that time.
+  [[nodiscard]] int Wait(Duration longest) const {
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
+    timespec timeout{};
+    timeout.tv_sec = whole.count();
+    timeout.tv_nsec = (longest - whole).count();
+    return std::max(0, sigtimedwait(&set_, nullptr, &timeout));
+  }
 
-  const RealClock clock;
-  const Machine machine = Machine::Read();
-  PollOptions poll = options.poll;
-  poll.jitter_seed = machine.Seed();
-  if (!machine.product_name.empty()) poll.on_ecs = machine.product_name == kEcsProductName;
-  std::optional<StateFile> state_file;
-  if (!options.state_file.empty()) state_file.emplace(options.state_file, machine.boot_id);
-  std::optional<NoticeFile> notice_file;
-  if (!options.spot_notice_file.empty()) notice_file.emplace(options.spot_notice_file);
-  SnapshotStore store;
-  CurlTransport transport(options.metadata_url,
-                          "aliyun_ecs_exporter/" + std::string(build.version));
-  MetadataClient client(transport, clock, options.client);
-  Poller poller(poll, client, clock, store, state_file ? &*state_file : nullptr);
+ private:
+  sigset_t set_{};
+};
+
+// `--once`: one page, as complete as it gets in a few seconds.
+int RunOnce(const Options& options, const Signals& signals) {
+  Exporter exporter(options);
+  constexpr Duration kLongest = std::chrono::seconds(10);
+  const SteadyTime end = exporter.clock.Steady() + kLongest;
+  bool complete = false;
+  for (Duration left = kLongest; !complete && left > Duration::zero();
+       left = end - exporter.clock.Steady()) {
+    const SteadyTime next = exporter.poller.Step(std::stop_token());
+    complete = IsComplete(*exporter.store.Current());
+    if (complete) break;
+    const Duration pause = std::min(next - exporter.clock.Steady(), left);
+    if (signals.Wait(std::max(pause, Duration::zero())) != 0) break;
+  }
+  exporter.poller.Finish();
+  if (exporter.notice_file) exporter.Follow();
+  if (exporter.textfile) {
+    if (const auto written = exporter.textfile->Write(); !written) {
+      Complain(written.error().message);
+      return kFailed;
+    }
+  } else {
+    const std::string page = exporter.page.Text(Exposition::kText);
+    if (std::fwrite(page.data(), 1, page.size(), stdout) != page.size() ||
+        std::fflush(stdout) != 0) {
+      Complain(std::string("the page cannot be written: ") + std::strerror(errno));
+      return kFailed;
+    }
+  }
+  if (complete) return kDone;
+  const auto missing = MissingForReadiness(*exporter.store.Current());
+  constexpr std::size_t kWorthNaming = 5;
+  Complain(missing.empty() ? "the page is not complete"
+           : missing.size() <= kWorthNaming
+               ? "the page is not complete; not known: " + Joined(missing)
+               : "the page is not complete; not known: " + std::to_string(missing.size()) +
+                     " items");
+  return kIncomplete;
+}
+
+// Reads the settings anew, does what can be done about them, and says what was not done.
+void ReloadSettings(Invocation& running, const Reread& reread) {
+  Invocation fresh = reread();
+  if (fresh.action != Invocation::Action::kRun) {
+    for (const auto& complaint : fresh.complaints) {
+      Log(LogLevel::kError, "the settings stay as they are", {{"reason", complaint}});
+    }
+    return;
+  }
+  const Reload reload = Reload::Compare(running.settings, fresh.settings);
+  SetUpLog(fresh.options.log_level, fresh.options.log_format);
+  for (const auto name : reload.applied) running.settings[name] = fresh.settings[name];
+  Log(LogLevel::kInfo, "settings read anew", {{"changed", Joined(reload.applied)}});
+  if (!reload.ignored.empty()) {
+    Log(LogLevel::kWarn, "these settings take effect only after a restart",
+        {{"ignored", Joined(reload.ignored)}});
+  }
+}
+
+int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) {
+  const Options& options = invocation.options;
+  ServiceManager manager;
+  Exporter exporter(options);
   AnswerCounter answers;
-  const Site site(store, clock, build, options.telemetry_path,
+  const Site site(exporter.store, exporter.clock, exporter.build, options.telemetry_path,
                   options.exporter_metrics ? &answers : nullptr);
-
-  const auto server = HttpServer::Start(
-      options.listen_addresses, [&site](const WebRequest& request) { return site.Handle(request); },
-      {.max_requests = options.max_requests, .answers = &answers});
-  if (!server) {
-    Log(LogLevel::kError, server.error().message);
-    return 1;
+  std::unique_ptr<HttpServer> server;
+  if (!options.listen_addresses.empty()) {
+    auto started =
+        HttpServer::Start(options.listen_addresses,
+                          [&site](const WebRequest& request) { return site.Handle(request); },
+                          {.max_requests = options.max_requests, .answers = &answers});
+    if (!started) {
+      Log(LogLevel::kError, started.error().message);
+      return kFailed;
+    }
+    server = *std::move(started);
+    for (const ListenAddress& address : server->addresses()) {
+      Log(LogLevel::kInfo, "listening",
+          {{"address", address.ToString()}, {"path", options.telemetry_path}});
+    }
   }
-  for (const ListenAddress& address : (*server)->addresses()) {
-    Log(LogLevel::kInfo, "listening",
-        {{"address", address.ToString()}, {"path", options.telemetry_path}});
-  }
 
+  std::atomic<Duration> last_turn{exporter.clock.Steady().time_since_epoch()};
   std::jthread polling([&](const std::stop_token& stop) {
-    Poll(stop, poller, clock, [&] {
-      if (notice_file) notice_file->Follow(*store.Current(), Now(clock));
+    Poll(stop, exporter, [&] {
+      exporter.Follow();
+      if (IsComplete(*exporter.store.Current())) manager.Ready("the page is complete");
+      last_turn = exporter.clock.Steady().time_since_epoch();
     });
   });
+
+  // A unit that waits for this one shall not wait for a metadata service that is not there.
+  const SteadyTime ready_by = exporter.clock.Steady() + std::chrono::seconds(5);
+  const Duration tick = manager.watchdog_interval().value_or(std::chrono::hours(2)) / 2;
+  // A turn takes at most one request and one second of waiting.
+  const Duration longest_turn = 2 * options.client.timeout + std::chrono::seconds(10);
   int signal_number = 0;
-  sigwait(&signals, &signal_number);
+  while (signal_number == 0 || signal_number == SIGHUP) {
+    const SteadyTime now = exporter.clock.Steady();
+    if (now >= ready_by) manager.Ready("running; the page is not complete yet");
+    if (now.time_since_epoch() - last_turn.load() < longest_turn) manager.FeedWatchdog();
+    signal_number = signals.Wait(now < ready_by ? std::min(ready_by - now, tick) : tick);
+    if (signal_number == SIGHUP) {
+      manager.Reloading();
+      ReloadSettings(invocation, reread);
+      manager.Reloaded();
+    }
+  }
+
   Log(LogLevel::kInfo, "stopping", {{"signal", sigabbrev_np(signal_number)}});
+  manager.Stopping();
   polling.request_stop();
   polling.join();
-  poller.Finish();
-  return 0;
+  exporter.poller.Finish();
+  if (exporter.textfile) exporter.textfile->Remove();
+  return kDone;
 }
 
 int Main(int argc, const char* const* argv) {
-  Invocation invocation = ReadOptions(argc, argv, ProcessEnvironment());
+  const Reread reread = [&] { return ReadOptions(argc, argv, ProcessEnvironment()); };
+  Invocation invocation = reread();
   switch (invocation.action) {
     case Invocation::Action::kPrint:
       std::fputs(invocation.text.c_str(), stdout);
-      return 0;
+      return kDone;
     case Invocation::Action::kRefuse:
-      for (const auto& complaint : invocation.complaints) {
-        std::fprintf(stderr, "aliyun_ecs_exporter: %s\n", complaint.c_str());
-      }
-      return 1;
+      for (const auto& complaint : invocation.complaints) Complain(complaint);
+      return kFailed;
     case Invocation::Action::kRun:
       break;
   }
-  return Run(invocation.options);
+  // By default every few threads get a heap of their own, and each keeps what it once had.
+  mallopt(M_ARENA_MAX, 2);
+  const Signals signals;
+  const bool once = invocation.options.once;
+  // Who runs it every minute wants to hear of trouble only.
+  if (once && invocation.options.log_level == LogLevel::kInfo) {
+    invocation.options.log_level = LogLevel::kWarn;
+  }
+  SetUpLog(invocation.options.log_level, invocation.options.log_format);
+  Log(LogLevel::kInfo, "starting aliyun_ecs_exporter",
+      {{"version", GetBuildInfo().version}, {"revision", GetBuildInfo().revision}});
+  return once ? RunOnce(invocation.options, signals) : Serve(invocation, signals, reread);
 }
 
 }  // namespace

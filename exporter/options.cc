@@ -361,6 +361,8 @@ class Reader {
   }
   void Complain(std::string complaint) { complaints_.push_back(std::move(complaint)); }
 
+  // Of what was given and of the defaults.
+  [[nodiscard]] Settings MakeSettings() const;
   [[nodiscard]] Options MakeOptions();
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
@@ -460,21 +462,31 @@ void Reader::ReadEnvironment(const Environment& environment) {
   }
 }
 
+Settings Reader::MakeSettings() const {
+  Settings settings;
+  for (const Setting& setting : kSettings) {
+    auto& values = settings[setting.name];
+    const auto found = given_.find(setting.name);
+    if (found != given_.end()) {
+      values = found->second.values;
+    } else if (!setting.initial.empty()) {
+      values.emplace_back(setting.initial);
+    }
+  }
+  return settings;
+}
+
 Options Reader::MakeOptions() {
   Options options;
+  const Settings settings = MakeSettings();
   for (const Setting& setting : kSettings) {
-    const auto found = given_.find(setting.name);
-    Given given;
-    if (found != given_.end()) {
-      given = found->second;
-    } else if (!setting.initial.empty()) {
-      given.values.emplace_back(setting.initial);
-    }
-    for (const auto& value : given.values) {
+    const auto given = given_.find(setting.name);
+    const std::string source = given == given_.end() ? "" : given->second.source;
+    for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
       Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(value),
-                           given.source.empty() ? "" : " ", given.source, *allowed));
+                           source.empty() ? "" : " ", source, *allowed));
     }
   }
   // One request in each spot interval, and one in 20 s for everything else.
@@ -595,6 +607,7 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     reader.Give(name, std::move(values));
   }
   invocation.options = reader.MakeOptions();
+  invocation.settings = reader.MakeSettings();
   invocation.complaints = reader.complaints();
   if (!invocation.complaints.empty()) {
     invocation.action = Invocation::Action::kRefuse;
@@ -603,6 +616,19 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     invocation.text = "all settings are good\n";
   }
   return invocation;
+}
+
+Reload Reload::Compare(const Settings& before, const Settings& after) {
+  constexpr std::string_view kChangeable[] = {"log.level", "log.format"};
+  Reload reload;
+  for (const auto& [name, values] : after) {
+    const auto old = before.find(name);
+    if (old != before.end() && old->second == values) continue;
+    const bool changeable =
+        std::find(std::begin(kChangeable), std::end(kChangeable), name) != std::end(kChangeable);
+    (changeable ? reload.applied : reload.ignored).push_back(name);
+  }
+  return reload;
 }
 
 }  // namespace aliyun_ecs

@@ -28,11 +28,16 @@ struct Options {
   LogFormat log_format = LogFormat::kLogfmt;
 };
 
+// The values of every setting as they were given or are by default, by the flag's name without its
+// dashes.
+using Settings = std::map<std::string_view, std::vector<std::string>>;
+
 // What the command line asks for.
 struct Invocation {
   enum class Action { kRun, kPrint, kRefuse };
   Action action = Action::kRun;
   Options options;                      // kRun
+  Settings settings;                    // kRun: what the options were made of
   std::string text;                     // kPrint: for standard output, then exit 0
   std::vector<std::string> complaints;  // kRefuse: one line each for standard error, then exit 1
 };
@@ -47,5 +52,13 @@ using Environment = std::map<std::string, std::string>;
 // value is complained of, not only the first.
 [[nodiscard]] Invocation ReadOptions(int argc, const char* const* argv,
                                      const Environment& environment);
+
+// What a running exporter does about settings that were read anew (SIGHUP).
+struct Reload {
+  std::vector<std::string_view> applied;  // changed, and can change without a restart
+  std::vector<std::string_view> ignored;  // changed, and cannot
+
+  [[nodiscard]] static Reload Compare(const Settings& before, const Settings& after);
+};
 
 }  // namespace aliyun_ecs

@@ -43,6 +43,21 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
+// One for each format, so that the format can change between two events and never within one.
+spdlog::logger& LoggerOf(LogFormat format) {
+  const auto make = [](const std::string& pattern) {
+    auto logger =
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->flush_on(spdlog::level::debug);
+    logger->set_pattern(pattern, spdlog::pattern_time_type::utc);
+    return logger;
+  };
+  constexpr const char* kUtcMilliseconds = "%Y-%m-%dT%H:%M:%S.%eZ";
+  static const auto logfmt = make(fmt::format("time={} %v", kUtcMilliseconds));
+  static const auto json = make(fmt::format("{{\"time\":\"{}\",%v}}", kUtcMilliseconds));
+  return format == LogFormat::kJson ? *json : *logfmt;
+}
+
 // logfmt quotes what a reader could not split at blanks and '='.
 std::string LogfmtValue(std::string_view value) {
   const bool plain = !value.empty() && value.find_first_of(" =\"\\") == std::string_view::npos &&
@@ -68,25 +83,19 @@ std::optional<LogFormat> ParseLogFormat(std::string_view text) {
 }
 
 void SetUpLog(LogLevel level, LogFormat format) {
+  for (const LogFormat each : {LogFormat::kLogfmt, LogFormat::kJson}) {
+    LoggerOf(each).set_level(ToSpdlog(level));
+  }
   log_format = format;
-  auto logger =
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(ToSpdlog(level));
-  logger->flush_on(spdlog::level::debug);
-  constexpr const char* kUtcMilliseconds = "%Y-%m-%dT%H:%M:%S.%eZ";
-  logger->set_pattern(format == LogFormat::kJson
-                          ? fmt::format("{{\"time\":\"{}\",%v}}", kUtcMilliseconds)
-                          : fmt::format("time={} %v", kUtcMilliseconds),
-                      spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
   is_set_up = true;
 }
 
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   if (!is_set_up) return;
-  auto* const logger = spdlog::default_logger_raw();
-  if (!logger->should_log(ToSpdlog(level))) return;
-  logger->log(ToSpdlog(level), "{}", FormatLogEvent(log_format, level, message, fields));
+  const LogFormat format = log_format;
+  spdlog::logger& logger = LoggerOf(format);
+  if (!logger.should_log(ToSpdlog(level))) return;
+  logger.log(ToSpdlog(level), "{}", FormatLogEvent(format, level, message, fields));
 }
 
 std::string FormatLogEvent(LogFormat format, LogLevel level, std::string_view message,

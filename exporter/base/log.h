@@ -29,8 +29,8 @@ struct LogField {
 };
 
 // Sets the process's log: one event a line on standard error, as `time=… level=… msg=… key=value`
-// or as a JSON object with the same keys. Call once, before the first thread starts; until then
-// nothing is written.
+// or as a JSON object with the same keys. Until the first call nothing is written; a further one
+// changes the log from the next event on. Safe from any thread.
 void SetUpLog(LogLevel level, LogFormat format);
 
 // Writes one event. Safe from any thread. Values are escaped, so that no event spans two lines.

@@ -59,4 +59,10 @@ struct SpotVerdict {
 // not settled, and of spot notice and role listing if they were never answered. Empty: ready.
 [[nodiscard]] std::vector<std::string> MissingForReadiness(const Snapshot& snapshot);
 
+// Whether a page of this snapshot holds all that it ever will: ready, and nothing is still to be
+// asked for.
+[[nodiscard]] inline bool IsComplete(const Snapshot& snapshot) {
+  return snapshot.ready && snapshot.filled;
+}
+
 }  // namespace aliyun_ecs

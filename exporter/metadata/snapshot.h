@@ -154,6 +154,7 @@ struct Snapshot {
   std::optional<Posture> posture;      // in hardened mode, where it was asked for and told
   std::optional<Duration> clock_skew;  // of the local wall clock; positive: it is ahead
   bool ready = false;                  // scalars, spot and role are known, or were once
+  bool filled = false;                 // everything was asked for at least once
   std::array<Duration, kRefreshClasses.size()> refresh_intervals{};  // by RefreshClass; 0: off
   SteadyTime paused_until;                 // throttling; past when not paused
   TokenBucket budget{1, 1, SteadyTime()};  // as it is after the newest request

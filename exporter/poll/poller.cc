@@ -756,9 +756,9 @@ void Poller::Publish() {
   snapshot_.paused_until = budget_.paused_until();
   snapshot_.budget = budget_.bucket();
   const bool now_ready = !snapshot_.ready && MissingForReadiness(snapshot_).empty();
-  const bool now_filled = !fill_published_ && schedule_.filled();
+  const bool now_filled = !snapshot_.filled && schedule_.filled();
   snapshot_.ready = snapshot_.ready || now_ready;
-  fill_published_ = fill_published_ || now_filled;
+  snapshot_.filled = snapshot_.filled || now_filled;
   to_save_ = to_save_ || now_filled;
   store_.Publish(snapshot_);
 

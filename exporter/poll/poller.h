@@ -130,7 +130,6 @@ class Poller {
   Rarely rarely_{std::chrono::minutes(10)};
   Schedule schedule_;
   Snapshot snapshot_;  // the one being built; copies of it are published
-  bool fill_published_ = false;
   bool silent_ = false;  // the newest exchange was a time-out, or reached nobody
   bool answered_since_throttling_ = false;
   bool token_proven_ = false;    // the token in use was accepted at least once

@@ -51,6 +51,10 @@ TEST(OptionsTest, RunsWithoutAnyAndHasTheDocumentedDefaults) {
   ASSERT_EQ(options.listen_addresses.size(), 1u);
   EXPECT_EQ(options.listen_addresses[0].ToString(), ":10200");
   EXPECT_EQ(options.telemetry_path, "/metrics");
+  EXPECT_EQ(options.max_requests, 40);
+  EXPECT_TRUE(options.exporter_metrics);
+  EXPECT_FALSE(options.once);
+  EXPECT_EQ(options.textfile, "");
   EXPECT_EQ(options.metadata_url, "http://100.100.100.200");
   EXPECT_EQ(options.client.mode, MetadataMode::kHardened);
   EXPECT_EQ(options.client.token_ttl, seconds(21600));
@@ -342,6 +346,44 @@ TEST(OptionsTest, FilesToWriteMustHaveAPlaceAndBeTwo) {
           .complaints,
       ::testing::SizeIs(3))
       << "all complaints at once";
+}
+
+TEST(OptionsTest, ASwitchIsOnByItsNameOrByTrue) {
+  EXPECT_TRUE(Read({"--once"}).options.once);
+  EXPECT_TRUE(Read({"--once=true"}).options.once);
+  EXPECT_FALSE(Read({"--once=false"}).options.once);
+  EXPECT_FALSE(Read({"--web.disable-exporter-metrics"}).options.exporter_metrics);
+  const Environment environment{{"ALIYUN_ECS_EXPORTER_WEB_DISABLE_EXPORTER_METRICS", "true"}};
+  EXPECT_FALSE(Read({}, environment).options.exporter_metrics);
+  EXPECT_TRUE(Read({"--web.disable-exporter-metrics=false"}, environment).options.exporter_metrics);
+  const File file("web: {disable-exporter-metrics: true}\nonce: true\n");
+  EXPECT_FALSE(Read({file.flag().c_str()}).options.exporter_metrics);
+  EXPECT_TRUE(Read({file.flag().c_str()}).options.once);
+  EXPECT_THAT(Read({"--once=yes"}).complaints, ElementsAre("--once: \"yes\" is not true or false"));
+  EXPECT_THAT(Read({}, {{"ALIYUN_ECS_EXPORTER_ONCE", ""}}).complaints,
+              ElementsAre(HasSubstr("is not true or false")));
+}
+
+TEST(OptionsTest, ATextfileIsCalledAsNodeExporterWantsItAndNeedsNoWebServer) {
+  EXPECT_THAT(Read({"--textfile=/tmp/metrics.txt"}).complaints, ElementsAre(HasSubstr("*.prom")));
+  const File file("web.listen-address: []\n");
+  EXPECT_EQ(Read({file.flag().c_str(), "--textfile=/tmp/x.prom"}).action, Invocation::Action::kRun);
+  EXPECT_EQ(Read({file.flag().c_str(), "--once"}).action, Invocation::Action::kRun);
+  EXPECT_EQ(Read({file.flag().c_str()}).action, Invocation::Action::kRefuse);
+}
+
+TEST(ReloadTest, TellsWhatChangedAndWhatOfItNeedsARestart) {
+  const Invocation before = Read({"--poll.budget=3", "--metadata.exclude=kms-server"});
+  const auto compare = [&](std::vector<const char*> flags) {
+    return Reload::Compare(before.settings, Read(std::move(flags)).settings);
+  };
+  Reload reload = compare({"--metadata.exclude=kms-server", "--poll.budget=3"});
+  EXPECT_THAT(reload.applied, ElementsAre());
+  EXPECT_THAT(reload.ignored, ElementsAre());
+  // The default, given, is no change; one that is not given any more is.
+  reload = compare({"--log.level=debug", "--log.format=logfmt", "--poll.spot-interval=5s"});
+  EXPECT_THAT(reload.applied, ElementsAre("log.level"));
+  EXPECT_THAT(reload.ignored, ElementsAre("metadata.exclude", "poll.budget"));
 }
 
 }  // namespace

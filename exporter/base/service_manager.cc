@@ -1,0 +1,42 @@
+#include "base/service_manager.h"
+
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace aliyun_ecs {
+namespace {
+
+// That nobody listens, or does not any more, is no trouble of ours.
+void Notify(const std::string& state) { sd_notify(/*unset_environment=*/0, state.c_str()); }
+
+}  // namespace
+
+ServiceManager::ServiceManager() : listens_(std::getenv("NOTIFY_SOCKET") != nullptr) {
+  std::uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(/*unset_environment=*/0, &microseconds) > 0) {
+    watchdog_interval_ = std::chrono::microseconds(microseconds);
+  }
+}
+
+void ServiceManager::Ready(std::string_view status) {
+  if (!ready_.exchange(true)) Notify("READY=1\nSTATUS=" + std::string(status));
+}
+
+void ServiceManager::FeedWatchdog() const { Notify("WATCHDOG=1"); }
+
+void ServiceManager::Reloading() const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // systemd's own clock
+  const std::uint64_t microseconds = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+                                     static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+  Notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+}
+
+void ServiceManager::Reloaded() const { Notify("READY=1"); }
+
+void ServiceManager::Stopping() const { Notify("STOPPING=1"); }
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,125 @@
+"""The real exporter as a service of systemd, and its settings read anew."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import harness
+
+UNIT = os.path.join(harness.SOURCE, "exporter", "packaging", "aliyun-ecs-exporter.service")
+
+
+class ServiceManager:
+    """Hears what systemd would hear."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.path)
+        self._socket.settimeout(harness.DEADLINE)
+        self.heard = []
+
+    def wait_for(self, word):
+        """The message that has that line."""
+        while True:
+            self.heard.append(self._socket.recv(4096).decode())
+            if word in self.heard[-1].split("\n"):
+                return self.heard[-1]
+
+    def close(self):
+        self._socket.close()
+
+
+class ServiceTest(harness.Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.manager = ServiceManager(self.folder)
+        self.addCleanup(self.manager.close)
+
+    def start_service(self, *flags, **more):
+        return self.start_exporter(*flags, NOTIFY_SOCKET=self.manager.path, **more)
+
+    def test_is_ready_when_the_first_page_is_complete(self):
+        self.start_simulator()
+        self.start_service()
+        self.manager.wait_for("READY=1")
+        self.assertRegex(self.page(), r'(?m)^aliyun_ecs_metadata_items{state="unread"} 0$')
+        self.assertEqual(self.exporter.stop(), 0)
+        self.manager.wait_for("STOPPING=1")
+        self.assertEqual("".join(self.manager.heard).count("READY=1"), 1)
+
+    def test_is_ready_without_a_metadata_service_after_five_seconds(self):
+        service = harness.SilentService()
+        self.addCleanup(service.close)
+        begin = time.monotonic()
+        self.start_service(metadata=service.address)
+        self.assertIn("not complete", self.manager.wait_for("READY=1"))
+        self.assertGreaterEqual(time.monotonic() - begin, 5)
+
+    def test_feeds_the_watchdog(self):
+        self.start_simulator()
+        # systemd names the process whom it watches; without the name it is whoever reads this.
+        self.start_service(WATCHDOG_USEC="200000")
+        for _ in range(3):
+            self.manager.wait_for("WATCHDOG=1")
+
+    def test_reads_its_settings_anew(self):
+        path = os.path.join(self.folder, "settings.yml")
+
+        def settings(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+        self.start_simulator()
+        settings("log.level: info\npoll.budget: 3\n")
+        program = self.start_service(f"--config.file={path}")
+        program.wait_for("first fill complete")
+
+        settings("log: {level: debug, format: json}\npoll.budget: 4\nspot.notice-file: /tmp/x\n")
+        program.process.send_signal(harness.signal.SIGHUP)
+        self.assertRegex(self.manager.wait_for("RELOADING=1"), r"(?m)^MONOTONIC_USEC=\d+$")
+        self.manager.wait_for("READY=1")
+        program.wait_for('"msg":"settings read anew","changed":"log.format, log.level"')
+        program.wait_for('"level":"warn",.*restart","ignored":"poll.budget, spot.notice-file"')
+        program.wait_for('"level":"debug"')
+
+        settings("log.level: info\npoll.budget: none\n")
+        program.process.send_signal(harness.signal.SIGHUP)
+        program.wait_for("the settings stay as they are.*none")
+        program.wait_for('"level":"debug"')
+        self.assertEqual(program.stop(), 0)
+
+    def test_has_a_unit_that_systemd_takes(self):
+        if not shutil.which("systemd-analyze"):
+            self.skip_or_fail("no systemd-analyze")
+        with open(UNIT, encoding="utf-8") as file:
+            text = file.read()
+        # The path where packages put it is empty here, and systemd looks.
+        unit = os.path.join(self.folder, os.path.basename(UNIT))
+        with open(unit, "w", encoding="utf-8") as file:
+            file.write(text.replace("ExecStart=/usr/bin/aliyun_ecs_exporter",
+                                    f"ExecStart={harness.EXPORTER}"))
+        verified = subprocess.run(["systemd-analyze", "verify", unit], text=True, check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((verified.returncode, verified.stdout), (0, ""))
+        rated = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", unit],
+            text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(rated.returncode, 0, rated.stdout)
+
+    def test_takes_the_settings_that_its_unit_gives(self):
+        with open(UNIT, encoding="utf-8") as file:
+            given = dict(re.findall(r"(?m)^Environment=(\w+)=(.*)$", file.read()))
+        given["ALIYUN_ECS_EXPORTER_STATE_FILE"] = os.path.join(self.folder, "state.json")
+        checked = self.start(harness.EXPORTER, "--config.check", **given)
+        self.assertEqual(checked.wait(), 0, checked.output)
+
+
+if __name__ == "__main__":
+    harness.main()
