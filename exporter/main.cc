@@ -101,7 +101,7 @@ struct Exporter {
 };
 
 // Calls the poller whenever it asks to be called, and `turn` behind each call and at least every
-// second, until `stop`.
+// five seconds, until `stop`.
 template <typename Turn>
 void Poll(const std::stop_token& stop, Exporter& exporter, Turn turn) {
   std::mutex mutex;
@@ -111,7 +111,7 @@ void Poll(const std::stop_token& stop, Exporter& exporter, Turn turn) {
     turn();
     std::unique_lock lock(mutex);
     // In slices: waiting does not count the time that the machine sleeps, Clock::Steady does.
-    constexpr Duration kSlice = std::chrono::seconds(1);
+    constexpr Duration kSlice = std::chrono::seconds(5);
     for (Duration left = next - exporter.clock.Steady();
          left > Duration::zero() && !stop.stop_requested(); left = next - exporter.clock.Steady()) {
       wake.wait_for(lock, stop, std::min(left, kSlice), [] { return false; });
@@ -239,7 +239,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   // A unit that waits for this one shall not wait for a metadata service that is not there.
   const SteadyTime ready_by = exporter.clock.Steady() + std::chrono::seconds(5);
   const Duration tick = manager.watchdog_interval().value_or(std::chrono::hours(2)) / 2;
-  // A turn takes at most one request and one second of waiting.
+  // A turn takes at most one request and five seconds of waiting.
   const Duration longest_turn = 2 * options.client.timeout + std::chrono::seconds(10);
   int signal_number = 0;
   while (signal_number == 0 || signal_number == SIGHUP) {

@@ -26,10 +26,13 @@ DeflatedText::DeflatedText(std::string_view text)
           static_cast<std::uint32_t>(crc32_combine_gen(static_cast<z_off_t>(text.size())))),
       size_(static_cast<std::uint32_t>(text.size())) {
   z_stream stream{};
-  constexpr int kRaw = -MAX_WBITS;  // without a header
-  constexpr int kMemoryLevel = 8;   // zlib's default
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kRaw, kMemoryLevel,
-                   Z_DEFAULT_STRATEGY) != Z_OK) {
+  // For a short text most of the time would go into the memory of a large window.
+  constexpr std::size_t kShort = 2048;
+  const bool is_short = text.size() <= kShort;
+  const int window_bits = is_short ? 11 : MAX_WBITS;
+  const int memory_level = is_short ? 4 : 8;  // 8 is zlib's default
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, /*without a header*/ -window_bits,
+                   memory_level, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::bad_alloc();
   }
   constexpr std::size_t kFlushMarker = 16;

@@ -1,22 +1,46 @@
 #include "expose/metrics_page.h"
 
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "expose/metric_families.h"
 
 namespace aliyun_ecs {
 
+namespace {
+
+// What stands above the samples of a family.
+struct Heading {
+  explicit Heading(std::string heading) : text(std::move(heading)), deflated(text) {}
+  std::string text;
+  DeflatedText deflated;
+};
+
+// Of every family of the catalog, by name. They never change, so they are made once.
+using Headings = std::map<std::string_view, Heading>;
+
+Headings MakeHeadings(Exposition exposition) {
+  Headings headings;
+  for (const Family& row : kFamilies) {
+    std::string text;
+    TextFormat(exposition).AppendHeading(text, EmptyFamily(row));
+    headings.emplace(row.name, std::move(text));
+  }
+  return headings;
+}
+
+const Headings& HeadingsOf(Exposition exposition) {
+  static const Headings text = MakeHeadings(Exposition::kText);
+  static const Headings open_metrics = MakeHeadings(Exposition::kOpenMetrics);
+  return exposition == Exposition::kText ? text : open_metrics;
+}
+
+}  // namespace
+
 MetricsPage::MetricsPage(const SnapshotStore& store, const Clock& clock, const BuildInfo& build,
                          const AnswerCounter* answers)
-    : store_(store), clock_(clock), build_(build), answers_(answers) {
-  for (const Exposition exposition : {Exposition::kText, Exposition::kOpenMetrics}) {
-    for (const Family& row : kFamilies) {
-      std::string text;
-      TextFormat(exposition).AppendHeading(text, EmptyFamily(row));
-      headings_[static_cast<std::size_t>(exposition)].emplace(row.name, std::move(text));
-    }
-  }
-}
+    : store_(store), clock_(clock), build_(build), answers_(answers) {}
 
 template <typename Form>
 MetricsPage::Kept<Form> MetricsPage::FixedPart(ByExposition<Kept<Form>>& kept,
@@ -57,20 +81,16 @@ ProcessStatistics MetricsPage::Process(SteadyTime now) const {
   return process_;
 }
 
-const MetricsPage::Heading& MetricsPage::HeadingOf(const prometheus::MetricFamily& family,
-                                                   Exposition exposition) const {
-  return headings_[static_cast<std::size_t>(exposition)].at(family.name);
-}
-
 std::string MetricsPage::Text(Exposition exposition) const {
   const TextFormat format(exposition);
+  const Headings& headings = HeadingsOf(exposition);
   const auto fixed = FixedPart(texts_, exposition);
   std::string page;
   constexpr std::size_t kUsualLivePart = 8 * 1024;
   page.reserve(fixed.form->size() + kUsualLivePart);
   page += *fixed.form;
   for (const auto& family : LivePart(*fixed.snapshot)) {
-    page += HeadingOf(family, exposition).text;
+    page += headings.at(family.name).text;
     format.AppendSamples(page, family);
   }
   page += format.end();
@@ -79,12 +99,13 @@ std::string MetricsPage::Text(Exposition exposition) const {
 
 std::string MetricsPage::Gzip(Exposition exposition) const {
   const TextFormat format(exposition);
+  const Headings& headings = HeadingsOf(exposition);
   const auto fixed = FixedPart(deflated_, exposition);
   GzipMember page;
   page.Add(*fixed.form);
   std::string samples;
   for (const auto& family : LivePart(*fixed.snapshot)) {
-    page.Add(HeadingOf(family, exposition).deflated);
+    page.Add(headings.at(family.name).deflated);
     samples.clear();
     format.AppendSamples(samples, family);
     page.AddStored(samples);

@@ -3,12 +3,10 @@
 #include <prometheus/metric_family.h>
 
 #include <array>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/build_info.h"
@@ -35,12 +33,6 @@ class MetricsPage {
   [[nodiscard]] std::string Gzip(Exposition exposition) const;
 
  private:
-  // What stands above the samples of a family; it never changes.
-  struct Heading {
-    explicit Heading(std::string heading) : text(std::move(heading)), deflated(text) {}
-    std::string text;
-    DeflatedText deflated;
-  };
   // The fixed part of the page in some form, and the snapshot that it was made of.
   template <typename Form>
   struct Kept {
@@ -53,16 +45,13 @@ class MetricsPage {
   template <typename Form>
   [[nodiscard]] Kept<Form> FixedPart(ByExposition<Kept<Form>>& kept, Exposition exposition) const;
   [[nodiscard]] std::vector<prometheus::MetricFamily> LivePart(const Snapshot& snapshot) const;
-  [[nodiscard]] const Heading& HeadingOf(const prometheus::MetricFamily& family,
-                                         Exposition exposition) const;
   [[nodiscard]] ProcessStatistics Process(SteadyTime now) const;
 
   const SnapshotStore& store_;
   const Clock& clock_;
   const BuildInfo& build_;
   const AnswerCounter* const answers_;
-  ByExposition<std::map<std::string_view, Heading>> headings_;  // by family
-  mutable std::mutex mutex_;                                    // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   mutable ByExposition<Kept<std::string>> texts_;
   mutable ByExposition<Kept<DeflatedText>> deflated_;
   mutable ProcessStatistics process_;

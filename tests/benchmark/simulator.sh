@@ -9,45 +9,14 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-die() {
-  echo "tests/benchmark/simulator.sh: $1" >&2
-  exit 1
-}
+script=tests/benchmark/simulator.sh
+source tests/benchmark/common.sh
 
 seconds=${1:-10} preset=${2:-release}
 [[ $seconds =~ ^[1-9][0-9]?$ ]] || die "\"$seconds\" is not a number of seconds from 1 to 99."
 clients=32
 
-exporter/packaging/install-packages.sh build benchmark
-exporter/packaging/install-packages.sh --unpack build/_tools/benchmark benchmark-unpack
-scratch=$(mktemp -d)
-children=()
-clean_up() {
-  local child
-  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
-  wait
-  rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-{ cmake --preset "$preset" && cmake --build "build/$preset" --target aliyun_ecs_simulator; } \
-  >"$scratch/build" 2>&1 || {
-  tail -n 40 "$scratch/build" >&2
-  die "the simulator could not be built; the last words are above."
-}
-
-# Runs until a command succeeds, for at most 30 s.
-await() { # COMMAND...
-  local tries
-  for ((tries = 0; tries < 300; tries++)); do
-    ! "$@" >/dev/null 2>&1 || return 0
-    sleep 0.1
-  done
-  cat "$scratch"/*.log >&2
-  die "a server did not start; its words are above."
-}
+build "$preset" aliyun_ecs_simulator
 
 address_of() { # WHAT: where the simulator listens for it
   sed -n "s/.*msg=listening address=\([^ ]*\) for=$1.*/\1/p" "$scratch/simulator.log"
@@ -60,37 +29,14 @@ children[0]=$simulator
 await grep -q for=control "$scratch/simulator.log"
 simulator_at=$(address_of metadata)
 
-ask() { # CURL_ARGUMENT...
-  curl --silent --show-error --fail --noproxy '*' "$@"
-}
 token=$(ask -X PUT -H "X-aliyun-ecs-metadata-token-ttl-seconds: 21600" "http://$simulator_at/latest/api/token")
 vpc_id=$(ask -H "X-aliyun-ecs-metadata-token: $token" "http://$simulator_at/latest/meta-data/vpc-id")
 
-nginx_at=127.0.0.1:$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
-cat >"$scratch/nginx.conf" <<CONF
-daemon off;
-pid nginx.pid;
-error_log stderr;
-worker_processes auto;
-events {}
-http {
-  access_log off;
-  default_type text/plain;
-  keepalive_requests 1000000000;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
-  server {
+nginx_at=127.0.0.1:$(free_port)
+start_nginx "
     listen $nginx_at;
-    location = /latest/api/token { return 200 "$token"; }
-    location = /latest/meta-data/vpc-id { return 200 "$vpc_id"; }
-  }
-}
-CONF
-build/_tools/benchmark/usr/sbin/nginx -p "$scratch" -e stderr -c nginx.conf 2>"$scratch/nginx.log" &
-children[1]=$!
+    location = /latest/api/token { return 200 \"$token\"; }
+    location = /latest/meta-data/vpc-id { return 200 \"$vpc_id\"; }"
 await ask "http://$nginx_at/latest/meta-data/vpc-id"
 
 # Sets rate and p99, in microseconds.

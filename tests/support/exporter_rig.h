@@ -16,6 +16,7 @@
 #include "poll/poller.h"
 #include "simulator/service.h"
 #include "support/fake_clock.h"
+#include "support/page_keeper.h"
 #include "support/simulator_transport.h"
 
 namespace aliyun_ecs {
@@ -57,7 +58,9 @@ class ExporterRig {
 
   [[nodiscard]] std::string Page() const {
     const BuildInfo build{"0.0.0", "test", "test"};
-    return TextFormat().Serialize(MetricFamilies(*Current(), Now(clock), build));
+    const auto families = MetricFamilies(*Current(), Now(clock), build);
+    KeepPage(families);
+    return TextFormat().Serialize(families);
   }
 
   // The value of the sample whose name and labels are written exactly so on the page; nullopt when
