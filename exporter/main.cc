@@ -28,6 +28,7 @@
 #include "expose/metrics_page.h"
 #include "expose/site.h"
 #include "expose/textfile.h"
+#include "expose/web_guard.h"
 #include "metadata/judge.h"
 #include "metadata/snapshot.h"
 #include "notify/notice_file.h"
@@ -185,13 +186,17 @@ int RunOnce(const Options& options, const Signals& signals) {
 }
 
 // Reads the settings anew, does what can be done about them, and says what was not done.
-void ReloadSettings(Invocation& running, const Reread& reread) {
+void ReloadSettings(Invocation& running, const Reread& reread, WebGuard* guard) {
   Invocation fresh = reread();
   if (fresh.action != Invocation::Action::kRun) {
     for (const auto& complaint : fresh.complaints) {
       Log(LogLevel::kError, "the settings stay as they are", {{"reason", complaint}});
     }
     return;
+  }
+  for (const auto& complaint : guard ? guard->Reload() : std::vector<std::string>()) {
+    Log(LogLevel::kError, "the web configuration stays as it was",
+        {{"file", running.options.web_config_file}, {"reason", complaint}});
   }
   const Reload reload = Reload::Compare(running.settings, fresh.settings);
   SetUpLog(fresh.options.log_level, fresh.options.log_format);
@@ -210,12 +215,24 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   AnswerCounter answers;
   const Site site(exporter.store, exporter.clock, exporter.build, options.telemetry_path,
                   options.exporter_metrics ? &answers : nullptr);
+  HttpServer::Handler handler = [&site](const WebRequest& request) { return site.Handle(request); };
+  std::unique_ptr<WebGuard> guard;
+  if (!options.web_config_file.empty()) {
+    auto opening = WebGuard::Open(options.web_config_file, exporter.clock, std::move(handler));
+    if (opening.guard == nullptr) {
+      Log(LogLevel::kError, "the web configuration cannot be used",
+          {{"file", options.web_config_file}, {"reason", Joined(opening.complaints)}});
+      return kFailed;
+    }
+    guard = std::move(opening.guard);
+    handler = [&guard](const WebRequest& request) { return guard->Handle(request); };
+  }
   std::unique_ptr<HttpServer> server;
   if (!options.listen_addresses.empty()) {
-    auto started =
-        HttpServer::Start(options.listen_addresses,
-                          [&site](const WebRequest& request) { return site.Handle(request); },
-                          {.max_requests = options.max_requests, .answers = &answers});
+    auto started = HttpServer::Start(options.listen_addresses, std::move(handler),
+                                     {.max_requests = options.max_requests,
+                                      .tls = guard ? guard->tls() : nullptr,
+                                      .answers = &answers});
     if (!started) {
       Log(LogLevel::kError, started.error().message);
       return kFailed;
@@ -249,7 +266,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
     signal_number = signals.Wait(now < ready_by ? std::min(ready_by - now, tick) : tick);
     if (signal_number == SIGHUP) {
       manager.Reloading();
-      ReloadSettings(invocation, reread);
+      ReloadSettings(invocation, reread, guard.get());
       manager.Reloaded();
     }
   }

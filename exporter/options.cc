@@ -19,6 +19,8 @@
 #include "base/text.h"
 #include "expose/metrics_reference.h"
 #include "expose/site.h"
+#include "expose/tls.h"
+#include "expose/web_config.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -234,6 +236,12 @@ std::optional<std::string> TakeTextfile(Options& options, const std::string& tex
   return TakeOutputFile<&Options::textfile>(options, text);
 }
 
+std::optional<std::string> TakeWebConfigFile(Options& options, const std::string& text) {
+  if (text.empty()) return "the name of a file";
+  options.web_config_file = text;
+  return std::nullopt;
+}
+
 std::optional<std::string> TakeMaxRequests(Options& options, const std::string& text) {
   constexpr int kMost = 1000;
   const auto [end, error] =
@@ -267,11 +275,26 @@ std::optional<std::string> TakeLogFormat(Options& options, const std::string& te
   return std::nullopt;
 }
 
+// Everything that is wrong with that file and those that it names.
+std::vector<std::string> WebConfigComplaints(const std::string& path) {
+  WebConfigReading reading = ReadWebConfig(path);
+  if (!reading.complaints.empty() || !reading.config.tls) return reading.complaints;
+#ifdef ALIYUN_ECS_SYSTEM_CIVETWEB
+  return {"this exporter was built with the system's CivetWeb, which cannot speak TLS here"};
+#else
+  const auto settings = TlsSettings::Load(*reading.config.tls);
+  return settings ? std::vector<std::string>() : std::vector{settings.error().message};
+#endif
+}
+
 constexpr Setting kSettings[] = {
     {"web.listen-address", true, ":10200", "ADDRESS",
      "where to serve pages; :PORT is every address, IPv4 and IPv6", &TakeListenAddress},
     {"web.telemetry-path", false, "/metrics", "PATH", "path of the metrics page",
      &TakeTelemetryPath},
+    {"web.config.file", false, "", "FILE",
+     "TLS, client certificates, passwords, headers and rate limit, as for other exporters",
+     &TakeWebConfigFile},
     {"web.max-requests", false, "40", "NUMBER",
      "requests that are worked on at once, one more gets 503; 0: no limit", &TakeMaxRequests},
     {"web.disable-exporter-metrics", false, "false", "",
@@ -506,6 +529,11 @@ Options Reader::MakeOptions() {
     for (auto other = std::begin(files); other != one; ++other) {
       if (one->second.empty() || one->second != other->second) continue;
       Complain(fmt::format("--{}: it must be another file than --{}", one->first, other->first));
+    }
+  }
+  if (!options.web_config_file.empty()) {
+    for (const auto& complaint : WebConfigComplaints(options.web_config_file)) {
+      Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
     }
   }
   const bool other_way_out = options.once || !options.textfile.empty();

@@ -15,6 +15,7 @@ namespace aliyun_ecs {
 struct Options {
   std::vector<ListenAddress> listen_addresses;
   std::string telemetry_path;
+  std::string web_config_file;   // empty: none
   int max_requests = 0;          // of the web server at once; 0: no limit
   bool exporter_metrics = true;  // of the exporter's own process, on the page
   bool once = false;             // one page to standard output instead of a server

@@ -45,6 +45,10 @@ WebResponse Site::Handle(const WebRequest& request) const {
   return (this->*page)(request);
 }
 
+bool Site::IsProbe(std::string_view path) {
+  return IsOneOf(path, kHealthy) || IsOneOf(path, kReady);
+}
+
 bool Site::IsTelemetryPath(std::string_view path) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
@@ -56,8 +60,7 @@ bool Site::IsTelemetryPath(std::string_view path) {
   const bool tidy = std::none_of(segments.begin(), segments.end(), [](std::string_view segment) {
     return segment.empty() || segment == "." || segment == "..";
   });
-  return tidy && path != kStatus && path != kSnapshot && !IsOneOf(path, kHealthy) &&
-         !IsOneOf(path, kReady);
+  return tidy && path != kStatus && path != kSnapshot && !IsProbe(path);
 }
 
 WebResponse Site::Metrics(const WebRequest& request) const {

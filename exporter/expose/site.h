@@ -41,6 +41,9 @@ class Site {
   // HEAD gets what GET gets; leaving the body out is the web server's business.
   [[nodiscard]] WebResponse Handle(const WebRequest& request) const;
 
+  // True for the pages that say whether the process lives and is ready; they are open to everybody.
+  [[nodiscard]] static bool IsProbe(std::string_view path);
+
   // True for "/something" of letters, digits and /._- that no other page has.
   [[nodiscard]] static bool IsTelemetryPath(std::string_view path);
 

@@ -41,9 +41,14 @@ const std::map<std::string, std::vector<std::string>> kLibraries = {
      {"exporter/metadata/snapshot_json.cc", "exporter/metadata/value.cc",
       "exporter/metadata/value_json", "exporter/poll/state_file.cc", "tests/simulator/"}},
     {"CLI/", {"exporter/options.cc", "tests/simulator/main.cc"}},
-    {"yaml-cpp/", {"exporter/options.cc"}},
+    {"yaml-cpp/", {"exporter/expose/web_config.cc", "exporter/options.cc"}},
+    {"systemd/", {"exporter/base/service_manager.cc"}},
+    {"zlib.h", {"exporter/expose/gzip.cc"}},
+    {"crypt.h", {"exporter/expose/basic_auth.cc"}},
     {"spdlog/", {"exporter/base/log.cc"}},
-    {"openssl/", {"exporter/metadata/value.cc"}},
+    {"openssl/",
+     {"exporter/expose/basic_auth.cc", "exporter/expose/tls.cc", "exporter/expose/web_config.cc",
+      "exporter/metadata/value.cc"}},
 };
 
 struct Include {
