@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -293,6 +294,10 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRun:
       break;
   }
+  // No core file: it would hold the session token. Not 0, which the kernel takes for "no limit" when
+  // cores go to a program; nothing fits into one byte.
+  const rlimit no_core{1, 1};
+  setrlimit(RLIMIT_CORE, &no_core);
   // By default every few threads get a heap of their own, and each keeps what it once had.
   mallopt(M_ARENA_MAX, 2);
   const Signals signals;

@@ -85,6 +85,9 @@ constexpr std::string_view kNotes = R"(
   until it can be read.
 - `--metadata.exclude=ITEM` leaves an item out: it is not read, its label or family is gone, and it
   no longer counts in `aliyun_ecs_metadata_items`.
+- In OpenMetrics an info is called without its `_info` and a counter without its `_total` where its
+  type and help are told; the samples have the names above, so queries do not change.
+- `process_*` may be up to 0.1 s old. `--once` and `--textfile` leave them out.
 - If a scrape target has a label of the same name as one here (`instance_id`, say), Prometheus
   renames ours to `exported_instance_id`. Give the target label another name, or set
   `honor_labels: true` for this job.

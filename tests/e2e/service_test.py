@@ -62,6 +62,12 @@ class ServiceTest(harness.Case):
         self.assertIn("not complete", self.manager.wait_for("READY=1"))
         self.assertGreaterEqual(time.monotonic() - begin, 5)
 
+    def test_leaves_no_core_file(self):
+        self.start_simulator()
+        self.start_service()
+        with open(f"/proc/{self.exporter.process.pid}/limits", encoding="utf-8") as file:
+            self.assertRegex(file.read(), r"Max core file size +1 +1 ")
+
     def test_feeds_the_watchdog(self):
         self.start_simulator()
         # systemd names the process whom it watches; without the name it is whoever reads this.
