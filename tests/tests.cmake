@@ -13,7 +13,7 @@ gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60)
 
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-foreach(test IN ITEMS bad_input clients failure page simulator trouble web)
+foreach(test IN ITEMS bad_input clients failure page simulator status_page trouble web)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
   set_tests_properties(e2e_${test} PROPERTIES TIMEOUT 300 ENVIRONMENT
     "ALIYUN_ECS_BIN=${CMAKE_BINARY_DIR};ALIYUN_ECS_SOURCE=${CMAKE_SOURCE_DIR}")

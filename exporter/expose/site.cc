@@ -66,9 +66,7 @@ WebResponse Site::SnapshotDocument() const {
 }
 
 WebResponse Site::Status() const {
-  return {200,
-          "text/html; charset=utf-8",
-          {},
+  return {200, "text/html; charset=utf-8", StatusPageHeaders(),
           StatusPage(*store_.Current(), Now(clock_), build_, telemetry_path_)};
 }
 
