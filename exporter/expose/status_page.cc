@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 // SHA-256, Base64, of status_page.css and status_page.js as they stand in the page. A test
 // computes them anew, and tells the right ones when these are stale.
-constexpr std::string_view kStyleHash = "FK+VdhVfeK0RN1ara7vAlmbynKR5CEfc/PPN31cPxhs=";
+constexpr std::string_view kStyleHash = "dRcUwq3LcyUo8g7/XErmZeEuLySoTNFj1VzIwVJJuMk=";
 constexpr std::string_view kScriptHash = "Ky/2wSSaVIJ43C7IIVp5rlVuHuXXpF6LhN6O+CHC+8M=";
 
 // How often the page asks for itself.
@@ -147,7 +147,14 @@ struct Hero {
   std::string html;
 };
 
-Hero ScheduledHero(const SpotVerdict& spot, Instant now) {
+// A notice stands, however old the answer is; that it is old is worth knowing.
+std::string LastAnswer(const Snapshot& snapshot, Instant now) {
+  const Reading* const reading = snapshot.Find(kSpotTerminationTime);
+  if (reading == nullptr || !reading->answer) return "No answer yet.";
+  return fmt::format("Last answer {} ago.", HumanDuration(now.steady - reading->answer->at.steady));
+}
+
+Hero ScheduledHero(const Snapshot& snapshot, const SpotVerdict& spot, Instant now) {
   const Duration left = *spot.termination - now.system;
   const bool over = left <= Duration::zero();
   Hero hero{kRedIcon, Countdown(left), "spot termination scheduled for ", ""};
@@ -157,24 +164,21 @@ Hero ScheduledHero(const SpotVerdict& spot, Instant now) {
       "<p class=\"big\" role=\"timer\" data-seconds-left=\"{:.3f}\">{}</p>\n"
       "<p data-when=\"ahead\"{}>until this instance is stopped and released</p>\n"
       "<p data-when=\"over\"{}>The time has come: this instance may be stopped at any moment.</p>\n"
-      "<p>at {}</p>\n<p>first seen {}</p>\n</section>\n",
+      "<p>at {}</p>\n<p>first seen {}</p>\n<p>{}</p>\n</section>\n",
       ToSeconds(left), Countdown(left), over ? " hidden" : "", over ? "" : " hidden",
-      TimeHtml(*spot.termination), TimeHtml(*spot.first_seen));
+      TimeHtml(*spot.termination), TimeHtml(*spot.first_seen), LastAnswer(snapshot, now));
   return hero;
 }
 
 std::string HeardOf(const Snapshot& snapshot, Instant now) {
-  const Reading* const reading = snapshot.Find(kSpotTerminationTime);
-  if (reading == nullptr) return "The spot notice is excluded: it is not asked for.";
-  const auto every = Interval(snapshot.RefreshInterval(RefreshClass::kSpot));
-  if (!reading->answer) return fmt::format("No answer yet. It is asked for every {}.", every);
-  return fmt::format("Last answer {} ago. It is asked for every {}.",
-                     HumanDuration(now.steady - reading->answer->at.steady), every);
+  if (snapshot.Excludes(kSpotTerminationTime)) return "The spot notice is excluded: nobody asks.";
+  return fmt::format("{} It is asked for every {}.", LastAnswer(snapshot, now),
+                     Interval(snapshot.RefreshInterval(RefreshClass::kSpot)));
 }
 
 Hero SpotHero(const Snapshot& snapshot, Instant now) {
   const SpotVerdict spot = JudgeSpot(snapshot, now);
-  if (spot.state == SpotState::kScheduled) return ScheduledHero(spot, now);
+  if (spot.state == SpotState::kScheduled) return ScheduledHero(snapshot, spot, now);
   const bool none = spot.state == SpotState::kNone;
   Hero hero{none ? kGreenIcon : kAmberIcon,
             none ? "no termination scheduled" : "spot state unknown",
@@ -244,13 +248,13 @@ std::string CredentialsCard(const Snapshot& snapshot, Instant now) {
   return Card(kTitle, html);
 }
 
-// A sentence begins with a capital.
-std::string Sentence(std::string_view text) {
+// A sentence, or a line of a list, begins with a capital.
+std::string Capitalized(std::string_view text) {
   std::string sentence(text);
   if (!sentence.empty() && sentence[0] >= 'a' && sentence[0] <= 'z') {
     sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
   }
-  return sentence + ".";
+  return sentence;
 }
 
 std::string_view StyleOf(AccessState access) {
@@ -272,10 +276,10 @@ std::string ServiceCard(const Snapshot& snapshot, Instant now) {
   const std::string_view style = doubtful ? "warning" : StyleOf(snapshot.access);
   const std::string meaning =
       Marked(style, doubtful ? "The newest request was not answered as it should be."
-                             : Sentence(access.meaning));
+                             : Capitalized(access.meaning) + ".");
   std::string html = "<p>" + meaning + "</p>\n";
   if (!access.advice.empty()) {
-    html += fmt::format("<p>{}</p>\n", HtmlEscape(Sentence(access.advice)));
+    html += fmt::format("<p>{}</p>\n", HtmlEscape(Capitalized(access.advice) + "."));
   }
   Definitions list;
   if (snapshot.paused_until > now.steady) {
@@ -393,8 +397,8 @@ std::string ChangesCard(const Snapshot& snapshot, Instant now) {
   std::string rows;
   for (auto change = snapshot.changes.rbegin(); change != snapshot.changes.rend(); ++change) {
     const std::string text = change->severity == Severity::kInfo
-                                 ? HtmlEscape(change->text)
-                                 : Marked(Name(change->severity), change->text);
+                                 ? HtmlEscape(Capitalized(change->text))
+                                 : Marked(Name(change->severity), Capitalized(change->text));
     rows += fmt::format(
         "<li><span>{}</span><span>{} <span class=\"note\">{} ago</span></span></li>\n",
         TimeHtml(change->at.system), text, HumanDuration(now.steady - change->at.steady));

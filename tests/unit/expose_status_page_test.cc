@@ -143,6 +143,27 @@ TEST_F(StatusPageTest, CountsDownToATerminationInSecondsThatTheServerTells) {
   EXPECT_THAT(page, HasSubstr("<meta http-equiv=\"refresh\" content=\"2\">"));
 }
 
+TEST_F(StatusPageTest, KeepsANoticeWhenTheServiceIsLostAndSaysHowOldItIs) {
+  rig.RunNow();
+  SetTermination(minutes(5));
+  rig.RunFor(seconds(5));
+  rig.transport.Interfere([](const HttpRequest&) { return AnswerWith(500); });
+  rig.RunFor(minutes(2));
+  EXPECT_THAT(News(), HasSubstr("<section class=\"hero scheduled\">"));
+  EXPECT_THAT(News(), HasSubstr("<p>Last answer 2 min "));
+}
+
+TEST_F(StatusPageTest, DoesNotTakeAnExcludedNoticeForNone) {
+  PollOptions poll;
+  poll.exclude.set(static_cast<std::size_t>(kSpotTerminationTime));
+  ExporterRig other(LinuxInstance(), poll);
+  other.RunNow();
+  const std::string page =
+      Markup(StatusPage(*other.Current(), Now(other.clock), {"1.2.3", "abc", "test"}, "/metrics"));
+  EXPECT_THAT(page, HasSubstr("<section class=\"hero unknown\">"));
+  EXPECT_THAT(page, HasSubstr("The spot notice is excluded: nobody asks."));
+}
+
 TEST_F(StatusPageTest, SaysWhenTheTimeHasCome) {
   rig.RunNow();
   SetTermination(minutes(5));
@@ -237,8 +258,8 @@ TEST_F(StatusPageTest, ListsRecentChangesNewestFirst) {
   SetTermination(minutes(5));
   rig.RunFor(seconds(5));
   const std::string page = News();
-  const auto newest = page.find("<strong class=\"critical\">spot termination scheduled for ");
-  const auto oldest = page.find("the metadata service answers <span");
+  const auto newest = page.find("<strong class=\"critical\">Spot termination scheduled for ");
+  const auto oldest = page.find("The metadata service answers <span");
   ASSERT_NE(newest, std::string::npos);
   ASSERT_NE(oldest, std::string::npos);
   EXPECT_LT(newest, oldest);
