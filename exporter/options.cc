@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
-#include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "base/build_info.h"
 #include "base/text.h"
+#include "base/yaml_document.h"
 #include "expose/metrics_reference.h"
 #include "expose/site.h"
 #include "expose/tls.h"
@@ -407,18 +407,13 @@ void Reader::ReadFile(const std::string& path) {
     return;
   }
   text << file.rdbuf();
-  try {
-    const auto documents = YAML::LoadAll(text.str());
-    if (documents.empty() || documents.front().IsNull()) return;
-    if (documents.size() == 1 && documents.front().IsMap()) {
-      ReadNode(path, "", documents.front());
-    } else {
-      Complain(
-          fmt::format("--config.file: {} is not one document of \"key: value\"", JsonQuote(path)));
-    }
-  } catch (const YAML::Exception& exception) {
-    Complain(fmt::format("--config.file: {} is not YAML (line {}, {})", JsonQuote(path),
-                         exception.mark.line + 1, exception.msg));
+  const auto document = ReadYamlDocument(text.str());
+  if (!document) {
+    Complain(fmt::format("--config.file: {} {}", JsonQuote(path), document.error().message));
+  } else if (document->IsMap()) {
+    ReadNode(path, "", *document);
+  } else if (!document->IsNull()) {
+    Complain(fmt::format("--config.file: {} is not \"key: value\"", JsonQuote(path)));
   }
 }
 

@@ -23,6 +23,9 @@ class TokenBucket {
   // How many could be taken now; has a fraction.
   [[nodiscard]] double Remaining(SteadyTime now) const;
 
+  [[nodiscard]] double rate() const { return rate_; }
+  [[nodiscard]] double burst() const { return burst_; }
+
   // How full it was at one moment.
   struct Level {
     double tokens = 0;

@@ -82,9 +82,7 @@ WebResponse Site::SnapshotDocument(const WebRequest&) const {
 }
 
 WebResponse Site::Status(const WebRequest&) const {
-  return {200,
-          "text/html; charset=utf-8",
-          {},
+  return {200, "text/html; charset=utf-8", StatusPageHeaders(),
           StatusPage(*store_.Current(), Now(clock_), build_, telemetry_path_)};
 }
 

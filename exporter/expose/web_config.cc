@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -12,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/text.h"
+#include "base/yaml_document.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -386,14 +386,10 @@ bool IsBcryptHash(const std::string& text) {
 
 WebConfigReading ParseWebConfig(const std::string& text, const std::string& folder) {
   WebConfigReading reading;
+  const auto document = ReadYamlDocument(text);
+  if (!document) return {{}, {"the file " + document.error().message}};
   try {
-    const auto documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      reading.complaints.emplace_back("the file is more than one document");
-      return reading;
-    }
-    if (documents.empty()) return reading;
-    Section top(documents.front(), "", reading.complaints);
+    Section top(*document, "", reading.complaints);
     if (const auto node = top.Take("tls_server_config")) {
       reading.config.tls = ReadTls(*node, folder, reading.complaints);
     }

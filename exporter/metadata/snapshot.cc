@@ -10,6 +10,16 @@ std::string_view Name(ReadingState state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+std::string_view Name(ChangeTopic topic) {
+  constexpr std::string_view kNames[] = {"spot", "service", "posture", "role", "instance"};
+  return kNames[static_cast<std::size_t>(topic)];
+}
+
+std::string_view Name(Severity severity) {
+  constexpr std::string_view kNames[] = {"info", "warning", "critical"};
+  return kNames[static_cast<std::size_t>(severity)];
+}
+
 ReadingState Reading::State() const {
   if (failure) return ReadingState::kFailing;
   if (!answer) return ReadingState::kUnread;

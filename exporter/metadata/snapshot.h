@@ -127,6 +127,25 @@ struct PollStatistics {
   void Count(RequestCode code, Duration duration);
 };
 
+// What a change is about; what people look for in the list.
+enum class ChangeTopic : std::uint8_t { kSpot, kService, kPosture, kRole, kInstance };
+inline constexpr std::array kChangeTopics{ChangeTopic::kSpot, ChangeTopic::kService,
+                                          ChangeTopic::kPosture, ChangeTopic::kRole,
+                                          ChangeTopic::kInstance};
+[[nodiscard]] std::string_view Name(ChangeTopic topic);
+
+enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
+[[nodiscard]] std::string_view Name(Severity severity);
+
+// Something that came to be different while the exporter watched; metadata/state_changes.h finds
+// it. The text is for people and may quote the service: escape it.
+struct StateChange {
+  Instant at;  // when the snapshot was published that shows it first
+  ChangeTopic topic;
+  Severity severity;
+  std::string text;
+};
+
 // Everything known at one moment: all readings, and how they were come by. Immutable once it is
 // in the SnapshotStore; pages, JSON and verdicts are pure functions of it and of the time.
 struct Snapshot {
@@ -159,6 +178,8 @@ struct Snapshot {
   SteadyTime paused_until;                 // throttling; past when not paused
   TokenBucket budget{1, 1, SteadyTime()};  // as it is after the newest request
   PollStatistics statistics;
+  Instant published_at;              // beginning of both times: never
+  std::vector<StateChange> changes;  // the newest since the start of the process, oldest first
 
   [[nodiscard]] bool Excludes(ItemId item) const {
     return excluded[static_cast<std::size_t>(item)];

@@ -49,6 +49,18 @@ Json AccessToJson(const Snapshot& snapshot, Instant now) {
           {"normal_mode_open", open ? Json(*open) : Json()}};
 }
 
+Json ChangesToJson(const Snapshot& snapshot, Instant now) {
+  Json json = Json::array();
+  for (auto change = snapshot.changes.rbegin(); change != snapshot.changes.rend(); ++change) {
+    json.push_back({{"time", FormatUtc(change->at.system)},
+                    {"age_seconds", ToSeconds(now.steady - change->at.steady)},
+                    {"topic", Name(change->topic)},
+                    {"severity", Name(change->severity)},
+                    {"text", change->text}});
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
@@ -63,6 +75,7 @@ std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
       {"spot", SpotToJson(snapshot, now)},
       {"roles", RolesToJson(snapshot)},
       {"refresh_intervals", Json::object()},
+      {"changes", ChangesToJson(snapshot, now)},
       {"listings", Json::object()},
       {"items", Json::object()}};
   for (const RefreshClass refresh : kRefreshClasses) {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "metadata/judge.h"
 #include "metadata/notice.h"
+#include "metadata/state_changes.h"
 #include "poll/backoff.h"
 
 namespace aliyun_ecs {
@@ -760,6 +761,8 @@ void Poller::Publish() {
   snapshot_.ready = snapshot_.ready || now_ready;
   snapshot_.filled = snapshot_.filled || now_filled;
   to_save_ = to_save_ || now_filled;
+  snapshot_.published_at = Now(clock_);
+  RecordStateChanges(*store_.Current(), snapshot_);
   store_.Publish(snapshot_);
 
   // Said only once it can be seen.

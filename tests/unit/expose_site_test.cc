@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "expose/status_page.h"
 #include "support/exporter_rig.h"
 #include "support/gunzip.h"
 
@@ -10,7 +11,10 @@ namespace aliyun_ecs {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::Pair;
 
@@ -76,29 +80,14 @@ TEST_F(SiteTest, TellsTheFormatOfThePage) {
   EXPECT_EQ(Get("/").content_type, "text/html; charset=utf-8");
 }
 
-TEST_F(SiteTest, TheStatusPageTellsAPersonWhatMatters) {
-  EXPECT_THAT(Get("/").body, HasSubstr("not asked yet"));
+TEST_F(SiteTest, ServesTheStatusPageWithItsPolicyAndNoOtherPageWithIt) {
   rig.RunNow();
-  const std::string page = Get("/").body;
-  EXPECT_THAT(page, HasSubstr("i-bp1simulated00000001"));
-  EXPECT_THAT(page, HasSubstr("none scheduled"));
-  EXPECT_THAT(page, HasSubstr("SimulatedEcsRole"));
-  EXPECT_THAT(page, HasSubstr("6 h 0 min"));
-  EXPECT_THAT(page, HasSubstr("href=\"/metrics\""));
-  rig.service.WithInstance([&](simulator::Instance& instance) {
-    instance.SetTermination(rig.clock.System() + std::chrono::minutes(5));
-  });
-  rig.RunFor(std::chrono::seconds(5));
-  EXPECT_THAT(Get("/").body, HasSubstr("4 min 55 s"));
-}
-
-TEST_F(SiteTest, TheStatusPageEscapesWhatTheServiceSays) {
-  rig.service.WithInstance([](simulator::Instance& instance) {
-    ASSERT_TRUE(instance.Put("meta-data/instance/instance-name", "x<script>&\"'"));
-  });
-  rig.RunNow();
-  EXPECT_THAT(Get("/").body, HasSubstr("x&lt;script&gt;&amp;&quot;&#39;"));
-  EXPECT_THAT(Get("/").body, Not(HasSubstr("<script>")));
+  EXPECT_THAT(Get("/").body, HasSubstr("i-bp1simulated00000001"));
+  EXPECT_THAT(Get("/").body, HasSubstr("href=\"/metrics\""));
+  EXPECT_EQ(Get("/").headers, StatusPageHeaders());
+  EXPECT_THAT(StatusPageHeaders(), IsSupersetOf({Pair("Referrer-Policy", "no-referrer"),
+                                                 Pair("Cache-Control", "no-store")}));
+  EXPECT_THAT(Get("/metrics").headers, ElementsAre(Pair("Vary", "Accept, Accept-Encoding")));
 }
 
 TEST(SiteTelemetryPathTest, MustBeAPathThatNoOtherPageHas) {

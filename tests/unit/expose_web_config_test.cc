@@ -134,7 +134,8 @@ TEST(WebConfigTest, RefusesWhatItDoesNotUnderstandByName) {
        "basic_auth_users.a:b has a colon, which a client cannot send"},
       {"[]", "the file must hold keys and values"},
       {"just words", "the file must hold keys and values"},
-      {"a: 1\n---\nb: 2", "the file is more than one document"},
+      {"a: 1\n---\nb: 2", "the file is more than one document, or begins with what is none"},
+      {", a", "the file is more than one document, or begins with what is none"},
   };
   for (const auto& [text, complaint] : cases) {
     EXPECT_THAT(Parse(text).complaints, ElementsAre(complaint)) << text;

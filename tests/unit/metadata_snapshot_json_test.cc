@@ -55,6 +55,27 @@ TEST(SnapshotJsonTest, TellsBeforeAnythingWasReadThatNothingIsKnown) {
   }
 }
 
+TEST(SnapshotJsonTest, TellsWhatHasChangedNewestFirst) {
+  ExporterRig rig;
+  EXPECT_EQ(Document(rig)["changes"], json::array());
+  rig.RunNow();
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + std::chrono::minutes(5));
+  });
+  rig.RunFor(std::chrono::seconds(5));
+  rig.clock.Advance(std::chrono::seconds(2));
+  const json changes = Document(rig)["changes"];
+  ASSERT_EQ(changes.size(), 5u);
+  const Instant noticed = rig.Current()->changes.back().at;
+  EXPECT_EQ(changes[0], json({{"time", FormatUtc(noticed.system)},
+                              {"age_seconds", ToSeconds(rig.clock.Steady() - noticed.steady)},
+                              {"topic", "spot"},
+                              {"severity", "critical"},
+                              {"text", "spot termination scheduled for 2026-01-01T00:05:00Z"}}));
+  EXPECT_EQ(changes[4]["severity"], "info");
+  EXPECT_EQ(changes[4]["age_seconds"], 7);
+}
+
 TEST(SnapshotJsonTest, KeepsTheLastGoodValueBesideAFailure) {
   ExporterRig rig;
   rig.RunNow();
