@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 // SHA-256, Base64, of status_page.css and status_page.js as they stand in the page. A test
 // computes them anew, and tells the right ones when these are stale.
-constexpr std::string_view kStyleHash = "dRcUwq3LcyUo8g7/XErmZeEuLySoTNFj1VzIwVJJuMk=";
+constexpr std::string_view kStyleHash = "rb0Dw/Gs4Tetookm/vRWXOHCGL9sPXATJFREeFTs2gY=";
 constexpr std::string_view kScriptHash = "Ky/2wSSaVIJ43C7IIVp5rlVuHuXXpF6LhN6O+CHC+8M=";
 
 // How often the page asks for itself.
