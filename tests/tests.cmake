@@ -10,7 +10,13 @@ target_link_libraries(unit_tests PRIVATE
   CURL::libcurl fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto ZLIB::ZLIB
   GTest::gmock_main)
 target_compile_definitions(unit_tests PRIVATE ALIYUN_ECS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60)
+# ThreadSanitizer has nothing to find in simulated days and fleets of one thread, and needs a third
+# of an hour for them.
+set(unit_test_filter "*")
+if(ALIYUN_ECS_SANITIZE MATCHES "thread")
+  set(unit_test_filter "-Fleet*:HealthyDay*:DayOfTrouble*:FailureTable*:*/AccessStateTest*")
+endif()
+gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60 TEST_FILTER "${unit_test_filter}")
 
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)

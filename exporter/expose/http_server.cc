@@ -9,6 +9,7 @@
 #include <charconv>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -159,20 +160,23 @@ int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
   const mg_request_info* const request = mg_get_request_info(connection);
   auto& impl = *static_cast<Impl*>(request->user_data);
   const std::string_view method = Text(request->request_method);
-  const Turn turn(impl.in_progress);
-  if (impl.options.max_requests > 0 && turn.number() > impl.options.max_requests) {
-    return OnError(connection, 503, "more requests at once than --web.max-requests");
-  }
   try {
-    const WebResponse response =
-        impl.handler({.method = method,
-                      .path = Text(request->local_uri),
-                      .accept = Header(connection, "Accept"),
-                      .accept_encoding = Header(connection, "Accept-Encoding"),
-                      .authorization = Header(connection, "Authorization")});
-    impl.Send(connection, response, /*with_body=*/method != "HEAD",
+    std::optional<WebResponse> response;
+    {
+      // Over before the answer is sent: who has it may ask again at once.
+      const Turn turn(impl.in_progress);
+      if (impl.options.max_requests <= 0 || turn.number() <= impl.options.max_requests) {
+        response = impl.handler({.method = method,
+                                 .path = Text(request->local_uri),
+                                 .accept = Header(connection, "Accept"),
+                                 .accept_encoding = Header(connection, "Accept-Encoding"),
+                                 .authorization = Header(connection, "Authorization")});
+      }
+    }
+    if (!response) return OnError(connection, 503, "more requests at once than --web.max-requests");
+    impl.Send(connection, *response, /*with_body=*/method != "HEAD",
               MustClose(connection, *request));
-    return response.status;  // anything but 0: handled
+    return response->status;  // anything but 0: handled
   } catch (const std::exception& exception) {
     return OnError(connection, 500, exception.what());
   }

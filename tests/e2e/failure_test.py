@@ -179,7 +179,8 @@ class RestartTest(harness.Case):
         self.start_exporter()
         line = self.exporter.wait_for("state=channel_disabled .*")[0]
         self.assertIn("HttpEndpoint", line)
-        self.assertIn("HttpEndpoint", self.page("/"))
+        while "HttpEndpoint" not in self.page("/"):
+            pass  # it is logged a moment before it can be seen
         self.assertEqual(json.loads(self.page("/snapshot"))["access"]["state"], "channel_disabled")
 
 
