@@ -40,8 +40,7 @@ tl::unexpected<Error> FailTokenByStatus(int status) {
       return Fail(ErrorCode::kRefused,
                   Answered(status,
                            "no session token is given (is this an ECS instance? where "
-                           "hardened mode is missing, --metadata.mode=normal reads "
-                           "without a token)"));
+                           "hardened mode is missing, normal mode reads without a token)"));
   }
 }
 
@@ -64,6 +63,16 @@ tl::unexpected<Error> FailByStatus(int status) {
 }
 
 }  // namespace
+
+std::optional<bool> TellsOfNormalMode(Exchange& exchange) {
+  if (!exchange.answer) {
+    const bool refused = exchange.answer.error().code == ErrorCode::kForbidden;
+    return refused ? std::optional(false) : std::nullopt;
+  }
+  // A login page answers 200, too.
+  const auto value = ValueOf(Row(kProbedItem), *std::move(exchange.answer));
+  return value ? std::optional(true) : std::nullopt;
+}
 
 MetadataClient::MetadataClient(HttpTransport& transport, const Clock& clock,
                                const ClientOptions& options)
@@ -110,9 +119,9 @@ Exchange MetadataClient::Read(std::string_view path, std::stop_token stop, std::
   return exchange;
 }
 
-Exchange MetadataClient::ReadWithoutToken(std::string_view path, std::stop_token stop) {
+Exchange MetadataClient::ProbeNormalMode(std::stop_token stop) {
   HttpRequest request;
-  request.path = std::string(kItemPrefix) + std::string(path);
+  request.path = std::string(kItemPrefix) + std::string(Row(kProbedItem).path);
   request.max_body_bytes = kMaxItemBytes;
   return Perform(request, std::move(stop));
 }

@@ -37,6 +37,10 @@ struct Exchange {
   Duration duration{};
 };
 
+// Whether normal mode is open, from what ProbeNormalMode was answered; nullopt where that says
+// nothing of it. The answer's body is consumed.
+[[nodiscard]] std::optional<bool> TellsOfNormalMode(Exchange& exchange);
+
 // Speaks the metadata service's protocol over a transport: paths, headers, session tokens, and one
 // meaning for each status. Every call is one request; when to make it, and whether again, is the
 // caller's decision.
@@ -61,9 +65,12 @@ class MetadataClient {
   [[nodiscard]] Exchange Read(std::string_view path, std::stop_token stop,
                               std::size_t most = kMaxItemBytes);
 
-  // The same without a session token, whatever the mode. It tells whether the service allows that;
-  // what it reads is not to be shown.
-  [[nodiscard]] Exchange ReadWithoutToken(std::string_view path, std::stop_token stop);
+  // Reads a harmless item without a session token, whatever the mode. TellsOfNormalMode says what
+  // came of it; what it reads is not to be shown.
+  [[nodiscard]] Exchange ProbeNormalMode(std::stop_token stop);
+
+  // From now on no request takes longer than that; at least a millisecond.
+  void LimitRequestsTo(Duration timeout) { options_.timeout = timeout; }
 
   // Forgets the session token: it was given to another instance.
   void DropToken() { session_.Drop(); }

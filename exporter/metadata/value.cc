@@ -248,6 +248,11 @@ Result<std::optional<Value>> ToValue(Result<T> parsed) {
   return Value(*std::move(parsed));
 }
 
+tl::unexpected<Error> NoneOfWhatEveryInstanceHas() {
+  return Fail(ErrorCode::kMissing,
+              "the metadata service says that there is none, but every instance has one");
+}
+
 Result<std::optional<Value>> ParseShape(Shape shape, std::string_view body) {
   switch (shape) {
     case Shape::kWord:
@@ -295,6 +300,29 @@ Result<std::vector<std::string>> ParseListing(Secret body, Naming naming) {
   std::sort(entries->begin(), entries->end());
   entries->erase(std::unique(entries->begin(), entries->end()), entries->end());
   return entries;
+}
+
+Result<std::optional<Value>> ValueOf(const Item& item, std::optional<Secret> body) {
+  std::optional<Value> value;
+  if (body) {
+    auto parsed = ParseItem(item, *std::move(body));
+    if (!parsed) return parsed;
+    value = *std::move(parsed);
+  }
+  if (!value && item.presence == Presence::kAlways) return NoneOfWhatEveryInstanceHas();
+  return value;
+}
+
+Result<std::optional<Value>> ValueOf(const DirectoryRow& row, std::optional<Secret> body) {
+  std::vector<std::string> entries;
+  const bool answered = body.has_value();
+  if (body) {
+    auto parsed = ParseListing(*std::move(body), row.naming);
+    if (!parsed) return tl::unexpected(std::move(parsed).error());
+    entries = *std::move(parsed);
+  }
+  if (entries.empty() && row.presence == Presence::kAlways) return NoneOfWhatEveryInstanceHas();
+  return answered ? std::optional<Value>(std::move(entries)) : std::nullopt;
 }
 
 bool IsIndex(std::string_view entry) {

@@ -60,6 +60,15 @@ inline constexpr std::size_t kMaxIndexBytes = 128;   // of a directory's entry
 [[nodiscard]] Result<std::vector<std::string>> ParseListing(Secret body,
                                                             Naming naming = Naming::kVendor);
 
+// What an answered request says: the value in the body of a 200, or nullopt, "there is none", for a
+// 404 (no body) and where ParseItem says so. Beside ParseItem's and ParseListing's errors kMissing,
+// when there is none of what every instance has: any web server answers 404, and taken at its word
+// it would empty the instance's identity or take its interfaces away.
+[[nodiscard]] Result<std::optional<Value>> ValueOf(const Item& item, std::optional<Secret> body);
+// The same of a directory: the value is the list of its entries.
+[[nodiscard]] Result<std::optional<Value>> ValueOf(const DirectoryRow& row,
+                                                   std::optional<Secret> body);
+
 // True when `entry` may stand in a request path for a placeholder.
 [[nodiscard]] bool IsIndex(std::string_view entry);
 

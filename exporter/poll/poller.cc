@@ -89,21 +89,17 @@ bool IsOddAnswer(const Error& error) {
          error.code == ErrorCode::kRefused || error.code == ErrorCode::kForbidden;
 }
 
-// Taken at its word, it would empty the instance's identity or take its interfaces away.
-Error NoneOfWhatEveryInstanceHas() {
-  return {ErrorCode::kMissing,
-          "the metadata service says that there is none, but every instance has one"};
-}
-
 std::size_t MostBytesOf(const Target& target) {
   const auto* const instance = std::get_if<ItemInstance>(&target);
   const bool document = instance == nullptr || instance->item == kRoleCredentials;
   return document ? kMaxDocumentBytes : kMaxItemBytes;
 }
 
+std::vector<std::string> EntriesOf(const std::optional<Value>& listing) {
+  return listing ? std::get<std::vector<std::string>>(*listing) : std::vector<std::string>{};
+}
 std::vector<std::string> EntriesOf(const Reading& listing) {
-  const auto* const entries = listing.Get<std::vector<std::string>>();
-  return entries == nullptr ? std::vector<std::string>{} : *entries;
+  return listing.answer ? EntriesOf(listing.answer->value) : std::vector<std::string>{};
 }
 
 }  // namespace
@@ -330,7 +326,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
 
 // Whoever refuses a token may still answer without: then a proxy made it refuse.
 void Poller::Do(AskWithoutToken, std::stop_token stop) {
-  Exchange exchange = client_.ReadWithoutToken(Row(kProbedItem).path, std::move(stop));
+  Exchange exchange = client_.ProbeNormalMode(std::move(stop));
   if (!exchange.answer && exchange.answer.error().code == ErrorCode::kCancelled) return;
   ask_without_token_ = false;
   asked_without_token_at_ = exchange.sent_at.steady;
@@ -352,7 +348,7 @@ void Poller::Do(Schedule::Job* job, std::stop_token stop) {
 }
 
 void Poller::ProbeNormalMode(Schedule::Job& job, std::stop_token stop) {
-  Exchange exchange = client_.ReadWithoutToken(PathOf(job.target), std::move(stop));
+  Exchange exchange = client_.ProbeNormalMode(std::move(stop));
   const SteadyTime sent = exchange.sent_at.steady;
   if (!exchange.answer) {
     const Error& error = exchange.answer.error();
@@ -379,20 +375,12 @@ void Poller::ProbeNormalMode(Schedule::Job& job, std::stop_token stop) {
 
 // True when the answer to a request without a token tells whether that is allowed.
 bool Poller::TakePosture(Exchange& exchange) {
-  bool open = false;
-  if (exchange.answer) {
-    // A login page answers 200, too.
-    if (!*exchange.answer) return false;
-    const auto value = ParseItem(Row(kProbedItem), **std::move(exchange.answer));
-    if (!value || !*value) return false;
-    open = true;
-  } else if (exchange.answer.error().code != ErrorCode::kForbidden) {
-    return false;
-  }
-  const bool changed = !snapshot_.posture || snapshot_.posture->normal_mode_open != open;
-  snapshot_.posture = Posture{open, exchange.sent_at};
-  if (changed && rarely_.MaySay(open ? "open" : "closed", exchange.sent_at.steady)) {
-    Log(LogLevel::kInfo, open ? "normal mode is open: the service answers without a session token"
+  const auto open = TellsOfNormalMode(exchange);
+  if (!open) return false;
+  const bool changed = !snapshot_.posture || snapshot_.posture->normal_mode_open != *open;
+  snapshot_.posture = Posture{*open, exchange.sent_at};
+  if (changed && rarely_.MaySay(*open ? "open" : "closed", exchange.sent_at.steady)) {
+    Log(LogLevel::kInfo, *open ? "normal mode is open: the service answers without a session token"
                               : "normal mode is closed: the service wants a session token");
   }
   return true;
@@ -419,59 +407,48 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
     CountExchange(exchange, RequestCode::kMalformed, path);
     OnFailed(job, exchange, error);
   };
-  const auto refuse = [&] {
-    const Error error = NoneOfWhatEveryInstanceHas();
-    access_.OnFailed(path, exchange, error);
-    FailReading(job, at.steady, error);
-    snapshot_.up = true;  // a 404 is an answer
-  };
   const auto doubt = [&] {
     const bool spot = RefreshOf(job.target) == RefreshClass::kSpot;
     const Duration again = spot ? options_.notice_interval : kConfirmAfter;
     schedule_.OnAnswered(job, at.steady, at.steady + again);
     snapshot_.up = true;
   };
-  if (const auto* const directory = std::get_if<Directory>(&job.target)) {
-    std::optional<std::vector<std::string>> entries;
-    if (body) {
-      auto parsed = ParseListing(*std::move(body), Row(*directory).naming);
-      if (!parsed) return malformed(parsed.error());
-      entries = *std::move(parsed);
-    }
-    CountExchange(exchange, CodeOf(exchange), path);
-    const bool none = !entries || entries->empty();
-    if (none && Row(*directory).presence == Presence::kAlways) return refuse();
-    access_.OnRead(at.steady);
-    if (none && !EntriesOf(ReadingOf(job.target)).empty() && !IsConfirmed(job, at.steady)) {
+  const auto* const directory = std::get_if<Directory>(&job.target);
+  auto value = directory != nullptr
+                   ? ValueOf(Row(*directory), std::move(body))
+                   : ValueOf(Row(std::get<ItemInstance>(job.target).item), std::move(body));
+  if (!value && value.error().code != ErrorCode::kMissing) return malformed(value.error());
+  CountExchange(exchange, CodeOf(exchange), path);
+  if (!value) {
+    access_.OnFailed(path, exchange, value.error());
+    FailReading(job, at.steady, value.error());
+    snapshot_.up = true;  // a 404 is an answer
+    return;
+  }
+  access_.OnRead(at.steady);
+  if (directory != nullptr) {
+    if (EntriesOf(*value).empty() && !EntriesOf(ReadingOf(job.target)).empty() &&
+        !IsConfirmed(job, at.steady)) {
       return doubt();
     }
     job.doubted_at.reset();
-    OnListing(job, *directory, std::move(entries), at);
+    OnListing(job, *directory, *std::move(value), at);
   } else {
     const auto& instance = std::get<ItemInstance>(job.target);
-    std::optional<Value> value;
-    if (body) {
-      auto parsed = ParseItem(Row(instance.item), *std::move(body));
-      if (!parsed) return malformed(parsed.error());
-      value = *std::move(parsed);
-    }
-    CountExchange(exchange, CodeOf(exchange), path);
-    if (!value && Row(instance.item).presence == Presence::kAlways) return refuse();
-    access_.OnRead(at.steady);
-    if (!value && ReadingOf(job.target).value() != nullptr && !IsConfirmed(job, at.steady)) {
+    if (!*value && ReadingOf(job.target).value() != nullptr && !IsConfirmed(job, at.steady)) {
       return doubt();
     }
     job.doubted_at.reset();
-    if (IsAnotherInstance(instance, value)) {
+    if (IsAnotherInstance(instance, *value)) {
       // A service that cannot make up its mind must not make us read everything again and again.
       if (began_anew_at_ && at.steady < *began_anew_at_ + options_.listing_interval) {
         FailReading(job, at.steady,
                     {ErrorCode::kMalformed, "the instance ID changes again and again"});
       } else {
-        another_instance_ = Answer{std::move(value), at};
+        another_instance_ = Answer{*std::move(value), at};
       }
     } else {
-      OnItem(job, instance, std::move(value), at);
+      OnItem(job, instance, *std::move(value), at);
     }
   }
   snapshot_.up = true;
@@ -627,18 +604,16 @@ void Poller::OnItem(Schedule::Job& job, const ItemInstance& instance, std::optio
   schedule_.OnAnswered(job, at.steady, sooner);
 }
 
-void Poller::OnListing(Schedule::Job& job, Directory directory,
-                       std::optional<std::vector<std::string>> entries, Instant at) {
-  if (entries && directory == Directory::kTags) {
-    std::erase_if(*entries, [&](const std::string& key) {
+void Poller::OnListing(Schedule::Job& job, Directory directory, std::optional<Value> value,
+                       Instant at) {
+  if (value && directory == Directory::kTags) {
+    std::erase_if(std::get<std::vector<std::string>>(*value), [&](const std::string& key) {
       const auto& wanted = options_.instance_tags;
       return std::find(wanted.begin(), wanted.end(), key) == wanted.end();
     });
   }
   Reading& reading = ReadingOf(job.target);
   const auto before = EntriesOf(reading);
-  std::optional<Value> value;
-  if (entries) value = *std::move(entries);
   Accept(reading, PathOf(job.target), std::move(value), at);
   const auto after = EntriesOf(reading);  // sorted, like `before`
   std::vector<std::string> gone, come;
@@ -743,6 +718,7 @@ void Poller::DelayToken(SteadyTime now) {
 
 void Poller::CountExchange(const Exchange& exchange, RequestCode code, std::string_view path) {
   snapshot_.statistics.Count(code, exchange.duration);
+  if (exchange.status) snapshot_.latency = exchange.duration;
   if (exchange.date) clock_skew_.Observe(exchange.sent_at, exchange.duration, *exchange.date);
   snapshot_.clock_skew = clock_skew_.Estimate();
   Log(LogLevel::kDebug, "asked the metadata service",

@@ -15,7 +15,7 @@
 #include "client/metadata_client.h"
 #include "metadata/clock_skew.h"
 #include "metadata/snapshot.h"
-#include "poll/access_watch.h"
+#include "client/access_watch.h"
 #include "poll/jitter.h"
 #include "poll/request_budget.h"
 #include "poll/schedule.h"
@@ -94,8 +94,7 @@ class Poller {
   void Accept(Reading& reading, const std::string& path, std::optional<Value> value, Instant at);
   void OnItem(Schedule::Job& job, const ItemInstance& instance, std::optional<Value> value,
               Instant at);
-  void OnListing(Schedule::Job& job, Directory directory,
-                 std::optional<std::vector<std::string>> entries, Instant at);
+  void OnListing(Schedule::Job& job, Directory directory, std::optional<Value> value, Instant at);
 
   // Each returns when the job should be done again, if that is sooner than its interval.
   [[nodiscard]] std::optional<SteadyTime> ObserveSpot(std::optional<SystemTime> termination,

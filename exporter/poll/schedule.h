@@ -16,8 +16,6 @@ namespace aliyun_ecs {
 struct NormalModeProbe {
   friend bool operator==(const NormalModeProbe&, const NormalModeProbe&) = default;
 };
-// A harmless item: what it says is on every page of the instance's console.
-inline constexpr ItemId kProbedItem = ItemAt("region-id");
 
 // What one request reads.
 using Target = std::variant<ItemInstance, Directory, NormalModeProbe>;

@@ -490,11 +490,11 @@ TEST_F(MetadataClientTest, ReadsWithoutATokenInEitherModeWhenAskedTo) {
     MetadataClient client(transport_, clock_, options);
     if (client.NeedsToken()) GetToken(client);
     transport_.Answer(200, "cn-hangzhou");
-    EXPECT_EQ(BodyOf(client.ReadWithoutToken("region-id", {})), "cn-hangzhou");
+    EXPECT_EQ(BodyOf(client.ProbeNormalMode({})), "cn-hangzhou");
     EXPECT_EQ(LastRequest().path, "/latest/meta-data/region-id");
     EXPECT_TRUE(LastRequest().headers.empty());
     transport_.Answer(401);
-    EXPECT_EQ(client.ReadWithoutToken("region-id", {}).answer.error().code,
+    EXPECT_EQ(client.ProbeNormalMode({}).answer.error().code,
               ErrorCode::kUnauthorized);
     EXPECT_FALSE(client.NeedsToken()) << "no token was refused";
   }

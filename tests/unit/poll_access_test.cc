@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "poll/access_watch.h"
+#include "client/access_watch.h"
 #include "support/exporter_rig.h"
 
 namespace aliyun_ecs {

@@ -1,4 +1,4 @@
-#include "poll/access_watch.h"
+#include "client/access_watch.h"
 
 #include "base/log.h"
 
