@@ -2,7 +2,6 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/secret.h"
 #include "base/service_manager.h"
 #include "client/curl_transport.h"
 #include "client/metadata_client.h"
@@ -78,7 +78,7 @@ struct Exporter {
 
   static PollOptions WithMachine(PollOptions poll, const Machine& machine) {
     poll.jitter_seed = machine.Seed();
-    if (!machine.product_name.empty()) poll.on_ecs = machine.product_name == kEcsProductName;
+    poll.on_ecs = machine.IsEcs();
     return poll;
   }
 
@@ -294,10 +294,7 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRun:
       break;
   }
-  // No core file: it would hold the session token. Not 0, which the kernel takes for "no limit" when
-  // cores go to a program; nothing fits into one byte.
-  const rlimit no_core{1, 1};
-  setrlimit(RLIMIT_CORE, &no_core);
+  ForbidCoreFiles();
   // By default every few threads get a heap of their own, and each keeps what it once had.
   mallopt(M_ARENA_MAX, 2);
   const Signals signals;

@@ -17,6 +17,7 @@
 #include "base/build_info.h"
 #include "base/text.h"
 #include "base/yaml_document.h"
+#include "client/url.h"
 #include "expose/metrics_reference.h"
 #include "expose/site.h"
 #include "expose/tls.h"
@@ -118,37 +119,13 @@ std::optional<std::string> TakeTelemetryPath(Options& options, const std::string
   return std::nullopt;
 }
 
-bool IsHost(const std::string& text) {
-  in6_addr ignored{};
-  if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
-    return inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &ignored) == 1;
-  }
-  constexpr std::size_t kLongestName = 253;
-  return !text.empty() && text.size() <= kLongestName && text.front() != '-' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '.';
-         });
-}
-
-bool IsPort(std::string_view text) {
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 65535;
-}
-
 // http://HOST or http://HOST:PORT. The service speaks plain HTTP only.
 std::optional<std::string> TakeMetadataUrl(Options& options, const std::string& text) {
-  constexpr std::string_view kScheme = "http://";
-  constexpr auto kAllowed = "a URL like http://100.100.100.200 or http://127.0.0.1:10280";
-  if (!text.starts_with(kScheme)) return kAllowed;
-  std::string authority = text.substr(kScheme.size());
-  if (authority.ends_with('/')) authority.pop_back();
-  const auto bracket = authority.find(']');
-  const auto colon = authority.find(':', bracket == std::string::npos ? 0 : bracket);
-  if (!IsHost(authority.substr(0, colon))) return kAllowed;
-  if (colon != std::string::npos && !IsPort(authority.substr(colon + 1))) return kAllowed;
-  options.metadata_url = std::string(kScheme) + authority;
+  const auto url = ParseUrl(text);
+  if (!url || url->https || !url->path.empty()) {
+    return "a URL like http://100.100.100.200 or http://127.0.0.1:10280";
+  }
+  options.metadata_url = url->ToString();
   return std::nullopt;
 }
 

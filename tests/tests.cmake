@@ -6,7 +6,7 @@ file(GLOB unit_tests CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/tests/unit/*_test.cc ${CMAKE_SOURCE_DIR}/tests/house/*_test.cc ${CMAKE_SOURCE_DIR}/tests/support/*.cc)
 add_executable(unit_tests ${unit_tests})
 target_link_libraries(unit_tests PRIVATE
-  aliyun_ecs_warnings aliyun_ecs_options aliyun_ecs_simulation
+  aliyun_ecs_warnings aliyun_ecs_check aliyun_ecs_options aliyun_ecs_simulation
   CURL::libcurl fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto ZLIB::ZLIB
   GTest::gmock_main)
 target_compile_definitions(unit_tests PRIVATE ALIYUN_ECS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -1,6 +1,7 @@
 #include "base/atomic_file.h"
 
 #include <fcntl.h>
+#include <string.h>  // explicit_bzero
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,32 @@ bool WriteAll(int file, std::string_view content) {
   return true;
 }
 
+// Gives the file to `take` piece by piece, until that returns false: it was too much.
+template <typename Take>
+Result<void> ReadPieces(const std::string& path, std::size_t most, Take take) {
+  // Not waiting for the other end of a pipe.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return Failed("read", path);
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kUnavailable, JsonQuote(path) + " cannot be read: it is no file");
+  }
+  std::array<char, 16 * 1024> piece{};
+  while (true) {
+    const ssize_t size = ::read(file.number(), piece.data(), piece.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return Failed("read", path);
+    if (size == 0) break;
+    const bool taken = take(std::string_view(piece.data(), static_cast<std::size_t>(size)));
+    ::explicit_bzero(piece.data(), static_cast<std::size_t>(size));
+    if (!taken) {
+      return Fail(ErrorCode::kInvalid,
+                  JsonQuote(path) + " is larger than " + std::to_string(most) + " bytes");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> WriteFileAtomically(const std::string& path, std::string_view content, mode_t mode) {
@@ -69,26 +96,25 @@ Result<void> RemoveFile(const std::string& path) {
 }
 
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t most) {
-  // Not waiting for the other end of a pipe.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return Failed("read", path);
-  if (!S_ISREG(status.st_mode)) {
-    return Fail(ErrorCode::kUnavailable, JsonQuote(path) + " cannot be read: it is no file");
-  }
   std::string content;
-  std::array<char, 16 * 1024> piece{};
-  while (true) {
-    const ssize_t size = ::read(file.number(), piece.data(), piece.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return Failed("read", path);
-    if (size == 0) return content;
-    content.append(piece.data(), static_cast<std::size_t>(size));
-    if (content.size() > most) {
-      return Fail(ErrorCode::kInvalid,
-                  JsonQuote(path) + " is larger than " + std::to_string(most) + " bytes");
-    }
-  }
+  auto read = ReadPieces(path, most, [&](std::string_view piece) {
+    content += piece;
+    return content.size() <= most;
+  });
+  if (!read) return tl::unexpected(std::move(read).error());
+  return content;
+}
+
+Result<Secret> ReadSecretFile(const std::string& path) {
+  constexpr std::size_t kMost = 4096;
+  Secret content;
+  auto read =
+      ReadPieces(path, kMost, [&](std::string_view piece) { return content.Append(piece, kMost); });
+  if (!read) return tl::unexpected(std::move(read).error());
+  const std::string_view all = content.Reveal();
+  const std::string_view line = all.substr(0, all.find_first_of("\r\n"));
+  if (line.empty()) return Fail(ErrorCode::kInvalid, JsonQuote(path) + " has an empty first line");
+  return Secret(line);
 }
 
 }  // namespace aliyun_ecs

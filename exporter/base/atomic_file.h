@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret.h"
 
 namespace aliyun_ecs {
 
@@ -25,5 +26,9 @@ namespace aliyun_ecs {
 // The whole content of a file of at most `most` bytes. kNotFound where there is none, kUnavailable
 // where it cannot be read, kInvalid where it is larger.
 [[nodiscard]] Result<std::string> ReadWholeFile(const std::string& path, std::size_t most);
+
+// The first line of a file of at most 4 KiB, a password; nothing of it is left in memory elsewhere.
+// Errors as above, and kInvalid where the line is empty.
+[[nodiscard]] Result<Secret> ReadSecretFile(const std::string& path);
 
 }  // namespace aliyun_ecs

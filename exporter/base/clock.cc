@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <fmt/format.h>
+
 #include <ctime>
 
 namespace aliyun_ecs {
@@ -56,6 +58,18 @@ std::optional<SystemTime> ParseUtc(std::string_view text) {
   if (!date.ok() || *year < 1970 || *year > 2199) return std::nullopt;
   if (*hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
   return std::chrono::sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second);
+}
+
+std::string HumanDuration(Duration duration) {
+  const auto total = std::chrono::duration_cast<seconds>(std::chrono::abs(duration)).count();
+  const auto d = total / 86400;
+  const auto h = total / 3600 % 24;
+  const auto m = total / 60 % 60;
+  const auto s = total % 60;
+  if (d > 0) return fmt::format("{} d {} h", d, h);
+  if (h > 0) return fmt::format("{} h {} min", h, m);
+  if (m > 0) return fmt::format("{} min {} s", m, s);
+  return fmt::format("{} s", s);
 }
 
 }  // namespace aliyun_ecs

@@ -50,6 +50,9 @@ class RealClock final : public Clock {
 // The time in exactly that form (YYYY-MM-DDThh:mm:ssZ, a date that exists), or nullopt.
 [[nodiscard]] std::optional<SystemTime> ParseUtc(std::string_view text);
 
+// "59 s", "4 min 59 s", "2 h 5 min", "3 d 2 h": for people; without a sign.
+[[nodiscard]] std::string HumanDuration(Duration duration);
+
 // Seconds with fraction, as Prometheus wants them.
 [[nodiscard]] inline double ToSeconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();

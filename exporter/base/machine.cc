@@ -25,6 +25,11 @@ Machine Machine::Read(const std::string& root) {
           FirstLineOf(root + "sys/class/dmi/id/product_name")};
 }
 
+std::optional<bool> Machine::IsEcs() const {
+  if (product_name.empty()) return std::nullopt;
+  return product_name == kEcsProductName;
+}
+
 std::uint64_t Machine::Seed() const {
   const std::string all = machine_id + '/' + boot_id;
   std::seed_seq mixed(all.begin(), all.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace aliyun_ecs {
@@ -14,6 +15,9 @@ struct Machine {
 
   // `root`: below which the files are looked for; ends in a slash.
   [[nodiscard]] static Machine Read(const std::string& root = "/");
+
+  // Whether it is an ECS instance; nullopt where it does not say what it is.
+  [[nodiscard]] std::optional<bool> IsEcs() const;
 
   // A number that differs from machine to machine and stays the same during a boot. The boot counts
   // too, because a fleet made from one image may share one machine ID.

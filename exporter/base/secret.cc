@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <string.h>  // explicit_bzero
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
@@ -44,6 +45,13 @@ void Secret::Clear() noexcept {
   buffer_.reset();
   capacity_ = 0;
   size_ = 0;
+}
+
+void ForbidCoreFiles() {
+  // Not 0, which the kernel takes for "no limit" when cores go to a program; nothing fits into one
+  // byte.
+  const rlimit no_core{1, 1};
+  setrlimit(RLIMIT_CORE, &no_core);
 }
 
 void Secret::Grow(std::size_t capacity) {

@@ -47,4 +47,7 @@ class Secret {
   std::size_t size_ = 0;
 };
 
+// From now on this process leaves no core file: it would hold secrets.
+void ForbidCoreFiles();
+
 }  // namespace aliyun_ecs

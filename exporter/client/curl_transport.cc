@@ -112,6 +112,24 @@ bool IsWhole(CURL* easy, int status, const Answer& answer) {
           Header(easy, "Transfer-Encoding") != nullptr);
 }
 
+// libcurl keeps copies of all strings.
+void SetUpAccess(CURL* easy, const OperatorAccess& access) {
+  const auto set = [&](CURLoption option, const std::string& value) {
+    if (!value.empty()) curl_easy_setopt(easy, option, value.c_str());
+  };
+  set(CURLOPT_CAINFO, access.ca_file);
+  set(CURLOPT_SSLCERT, access.cert_file);
+  set(CURLOPT_SSLKEY, access.key_file);
+  if (access.username.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+  set(CURLOPT_USERNAME, access.username);
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+  Secret password;
+  std::ignore = password.Append(access.password.Reveal(), kNoLimit);
+  std::ignore = password.Append(std::string_view("\0", 1), kNoLimit);
+  curl_easy_setopt(easy, CURLOPT_PASSWORD, password.Reveal().data());
+}
+
 // Only the seconds form of Retry-After; a date would depend on the service's clock.
 std::optional<Duration> RetryAfter(CURL* easy) {
   const char* const header = Header(easy, "Retry-After");
@@ -177,6 +195,11 @@ CurlTransport::CurlTransport(std::string base_url, std::string user_agent)
   multi_ = std::make_unique<Multi>();
 }
 
+CurlTransport::CurlTransport(std::string base_url, std::string user_agent, OperatorAccess access)
+    : CurlTransport(std::move(base_url), std::move(user_agent)) {
+  access_ = std::move(access);
+}
+
 CurlTransport::~CurlTransport() = default;
 
 Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::stop_token stop) {
@@ -191,7 +214,7 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
 
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, access_ ? "http,https" : "http");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
   // Both are needed: without them libcurl follows http_proxy, and the token goes to the proxy.
@@ -212,6 +235,8 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
   // Like `curl -X PUT` of the vendor's page: no body and no Content-Length.
   if (request.method == HttpMethod::kPut) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+
+  if (access_) SetUpAccess(easy, *access_);
 
   const auto code = multi_->Run(easy, stop);
   if (!code) return Fail(ErrorCode::kCancelled, "the request was cancelled");

@@ -1,11 +1,20 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "client/transport.h"
 
 namespace aliyun_ecs {
+
+// How to be let in by a server of the operator's own.
+struct OperatorAccess {
+  std::string ca_file;              // PEM; empty: what the system trusts
+  std::string cert_file, key_file;  // PEM, of this client; empty: none
+  std::string username;             // of basic authentication; empty: none
+  Secret password;
+};
 
 // HttpTransport by libcurl, on one kept-alive connection. Create the first one before other
 // threads start: it initialises libcurl.
@@ -13,6 +22,11 @@ class CurlTransport final : public HttpTransport {
  public:
   // `base_url`: "http://100.100.100.200", without a path. `user_agent`: "program/version".
   CurlTransport(std::string base_url, std::string user_agent);
+
+  // For a server of the operator's own: `base_url` may begin with https:// and have a path. The
+  // server's certificate is verified.
+  CurlTransport(std::string base_url, std::string user_agent, OperatorAccess access);
+
   ~CurlTransport() override;
 
   [[nodiscard]] Result<HttpResponse> Perform(const HttpRequest& request,
@@ -23,6 +37,7 @@ class CurlTransport final : public HttpTransport {
 
   std::string base_url_;
   std::string user_agent_;
+  std::optional<OperatorAccess> access_;  // nullopt: the metadata service
   std::unique_ptr<Multi> multi_;
 };
 

@@ -36,13 +36,15 @@ struct HttpResponse {
   bool through_proxy = false;           // a Via header tells of one
 };
 
-// The first of the program's two seams (the second is base/clock.h): one HTTP exchange with the
-// metadata service. An answer of any status is a success here; errors are kTimeout, kUnreachable,
-// kMalformed (no HTTP, cut short, a head that does not end, or a 200 larger than allowed) and
-// kCancelled. A larger body of another status is left out.
+// The first of the program's two seams (the second is base/clock.h): one HTTP exchange, with the
+// metadata service or with another server that an operator named. An answer of any status is a
+// success here; errors are kTimeout, kUnreachable, kMalformed (no HTTP, cut short, a head that does
+// not end, or a 200 larger than allowed) and kCancelled. A larger body of another status is left
+// out.
 //
-// Implementations go straight to the service: no proxy (it would get the session token, and add
-// X-Forwarded-For, which the service refuses), no redirect, plain HTTP only.
+// Implementations go straight to the server: no proxy (it would get the session token, and add
+// X-Forwarded-For, which the metadata service refuses), no redirect; to the metadata service by
+// plain HTTP only.
 //
 // Not thread-safe; a stop request may come from any thread and ends Perform at once.
 class HttpTransport {

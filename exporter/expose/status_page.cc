@@ -40,19 +40,6 @@ constexpr std::string_view kGreenIcon = "R0lGODdhAQABAIAAABdrNwAAACwAAAAAAQABAAA
 constexpr std::string_view kRedIcon = "R0lGODdhAQABAIAAALMWHQAAACwAAAAAAQABAAACAkQBADs=";
 constexpr std::string_view kAmberIcon = "R0lGODdhAQABAIAAAPO5XwAAACwAAAAAAQABAAACAkQBADs=";
 
-// "4 min 59 s", "2 h 5 min", "3 d 2 h"; without a sign.
-std::string HumanDuration(Duration duration) {
-  const auto total = std::chrono::duration_cast<seconds>(std::chrono::abs(duration)).count();
-  const auto d = total / 86400;
-  const auto h = total / 3600 % 24;
-  const auto m = total / 60 % 60;
-  const auto s = total % 60;
-  if (d > 0) return fmt::format("{} d {} h", d, h);
-  if (h > 0) return fmt::format("{} h {} min", h, m);
-  if (m > 0) return fmt::format("{} min {} s", m, s);
-  return fmt::format("{} s", s);
-}
-
 // An interval as an operator writes it: "5 s", "5 min", "1 h"; "1 min 30 s" where it is no round
 // one.
 std::string Interval(Duration duration) {

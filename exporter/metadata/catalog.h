@@ -176,8 +176,8 @@ inline constexpr ItemId kRoleCredentials = ItemAt("ram/security-credentials/[rol
 inline constexpr ItemId kInstanceId = ItemAt("instance-id");
 inline constexpr ItemId kInstanceTag = ItemAt("tags/instance/[key]");
 
-// What a request without a session token asks for, to tell whether normal mode is open. Harmless: it
-// is on every page of the instance's console.
+// What a request without a session token asks for, to tell whether normal mode is open. Harmless:
+// it is on every page of the instance's console.
 inline constexpr ItemId kProbedItem = ItemAt("region-id");
 
 constexpr const DirectoryRow& Row(Directory directory) {

@@ -20,6 +20,28 @@ std::string_view Name(Severity severity) {
   return kNames[static_cast<std::size_t>(severity)];
 }
 
+std::optional<ItemInstance> ItemInstanceAt(std::string_view path) {
+  for (std::size_t i = 0; i < kItems.size(); ++i) {
+    const auto id = static_cast<ItemId>(i);
+    const auto directory = DirectoryOf(id);
+    const std::string_view pattern = Row(id).path;
+    if (!directory) {
+      if (path == pattern) return ItemInstance{id, {}};
+      continue;
+    }
+    const std::string_view placeholder = Row(*directory).placeholder;
+    const std::string_view before = pattern.substr(0, pattern.find(placeholder));
+    const std::string_view behind = pattern.substr(before.size() + placeholder.size());
+    if (path.size() <= before.size() + behind.size() || !path.starts_with(before) ||
+        !path.ends_with(behind)) {
+      continue;
+    }
+    const auto index = path.substr(before.size(), path.size() - before.size() - behind.size());
+    if (IsIndex(index)) return ItemInstance{id, std::string(index)};
+  }
+  return std::nullopt;
+}
+
 ReadingState Reading::State() const {
   if (failure) return ReadingState::kFailing;
   if (!answer) return ReadingState::kUnread;

@@ -67,6 +67,9 @@ struct ItemInstance {
   friend auto operator<=>(const ItemInstance&, const ItemInstance&) = default;
 };
 
+// The item instance that is read at a path below meta-data/; nullopt when there is no such item.
+[[nodiscard]] std::optional<ItemInstance> ItemInstanceAt(std::string_view path);
+
 // What was seen of a role's credentials since it was attached.
 struct RoleHistory {
   std::optional<SystemTime> expiration;  // of the newest good document

@@ -381,7 +381,7 @@ bool Poller::TakePosture(Exchange& exchange) {
   snapshot_.posture = Posture{*open, exchange.sent_at};
   if (changed && rarely_.MaySay(*open ? "open" : "closed", exchange.sent_at.steady)) {
     Log(LogLevel::kInfo, *open ? "normal mode is open: the service answers without a session token"
-                              : "normal mode is closed: the service wants a session token");
+                               : "normal mode is closed: the service wants a session token");
   }
   return true;
 }

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+
+#include "client/transport.h"
+#include "metadata/snapshot.h"
+
+namespace aliyun_ecs {
+
+// What a running exporter knows, to be judged at the moment `now`, which is of this machine's
+// steady time and of the exporter's wall clock.
+struct ExporterReport {
+  Snapshot snapshot;
+  Instant now;
+  // How much older the report is than it says, by this machine's wall clock; the ages count it.
+  std::optional<Duration> held_back;
+};
+
+// Asks the exporter behind `transport` for its /snapshot, within `timeout`.
+//
+// A copy that a cache kept would look fresh for ever. So a report whose time lies more than half a
+// minute behind this machine's wall clock is taken to be as old as that; where the clocks differ
+// that much, one of them has to be set.
+//
+// kTimeout, kUnreachable, kUnauthorized, kRefused and kMalformed, with a sentence.
+[[nodiscard]] Result<ExporterReport> AskExporter(HttpTransport& transport, const Clock& clock,
+                                                 Duration timeout);
+
+}  // namespace aliyun_ecs

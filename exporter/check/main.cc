@@ -1,0 +1,206 @@
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/build_info.h"
+#include "base/machine.h"
+#include "check/check_options.h"
+#include "check/cloud_init.h"
+#include "check/direct_source.h"
+#include "check/exporter_source.h"
+#include "check/judge.h"
+#include "check/plugin_output.h"
+#include "check/traffic.h"
+#include "client/curl_transport.h"
+
+// check_aliyun_ecs: one run, one verdict. Wires the parts; the only file here that waits.
+
+namespace aliyun_ecs {
+namespace {
+
+constexpr int kUnknownStatus = static_cast<int>(CheckState::kUnknown);
+
+std::string UserAgent() { return "check_aliyun_ecs/" + std::string(GetBuildInfo().version); }
+
+// Should anything hang that has no time limit of its own, such as a file of a lost file server.
+class LastResort {
+ public:
+  LastResort(std::string words, Duration after) {
+    words_ = std::move(words);
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      // Only what a signal handler may do.
+      if (write(STDOUT_FILENO, words_.data(), words_.size()) < 0) _exit(kUnknownStatus);
+      _exit(kUnknownStatus);
+    };
+    sigaction(SIGALRM, &action, nullptr);
+    const auto whole = std::chrono::floor<std::chrono::seconds>(after);
+    itimerval timer{};
+    timer.it_value.tv_sec = whole.count();
+    timer.it_value.tv_usec = std::chrono::floor<std::chrono::microseconds>(after - whole).count();
+    setitimer(ITIMER_REAL, &timer, nullptr);
+  }
+
+ private:
+  static inline std::string words_;
+};
+
+// What one run finds out, in whichever way.
+struct Findings {
+  Evidence evidence;
+  std::vector<std::string> notes;  // how it was found out, for -vvv
+};
+
+Result<Findings> AskTheExporter(const CheckOptions& options, const Clock& clock,
+                                SteadyTime deadline) {
+  OperatorAccess access{options.access.ca_file,
+                        options.access.cert_file,
+                        options.access.key_file,
+                        options.access.username,
+                        {}};
+  if (!options.password_file.empty()) {
+    auto password = ReadSecretFile(options.password_file);
+    if (!password) return tl::unexpected(std::move(password).error());
+    access.password = *std::move(password);
+  }
+  CurlTransport transport(options.exporter_url, UserAgent(), std::move(access));
+  auto report = AskExporter(transport, clock, deadline - clock.Steady());
+  if (!report) return tl::unexpected(std::move(report).error());
+  Findings findings;
+  if (report->held_back) {
+    findings.notes.push_back("the exporter's answer is " + HumanDuration(*report->held_back) +
+                             " old by this machine's clock: a copy, or one of the clocks is wrong");
+  }
+  findings.evidence.snapshot = std::move(report->snapshot);
+  findings.evidence.now = report->now;
+  return findings;
+}
+
+Findings AskTheService(const CheckOptions& options, const Clock& clock, SteadyTime deadline) {
+  CurlTransport transport(options.metadata_url, UserAgent());
+  // Used in this run only.
+  constexpr auto kTokenTtl = std::chrono::hours(1);
+  MetadataClient client(transport, clock, {.mode = options.mode, .token_ttl = kTokenTtl});
+  DirectSource source(client, clock, Machine::Read().IsEcs(), deadline);
+  Findings findings;
+  findings.evidence.snapshot = source.Ask(QuestionFor(options.checks, options.criteria));
+  findings.evidence.now = Now(clock);
+  findings.notes = source.journal();
+  return findings;
+}
+
+bool Includes(const CheckOptions& options, Check check) {
+  for (const Check one : options.checks) {
+    if (one == check) return true;
+  }
+  return false;
+}
+
+void WaitUntil(const Clock& clock, SteadyTime time) {
+  while (true) {
+    const Duration left = time - clock.Steady();
+    if (left <= Duration::zero()) return;
+    const auto whole = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec pause{whole.count(), (left - whole).count()};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+// The second reading of the counters, for which it is worth waiting only if there is something to
+// compare with.
+std::optional<Result<Traffic>> MeasureTraffic(const Snapshot& snapshot, const Clock& clock,
+                                              const Result<TrafficCounters>& before,
+                                              Duration interval) {
+  if (!before) return tl::unexpected(before.error());
+  const auto& listing = snapshot.Listing(Directory::kInterfaces);
+  const auto* const macs = listing ? listing->Get<std::vector<std::string>>() : nullptr;
+  if (macs == nullptr) return std::nullopt;
+  WaitUntil(clock, before->at + interval);
+  const auto after = ReadTrafficCounters(clock);
+  if (!after) return tl::unexpected(after.error());
+  return TrafficBetween(*before, *after, *macs);
+}
+
+std::string Print(const CheckOptions& options, const std::vector<Verdict>& verdicts,
+                  const std::vector<std::string>& notes) {
+  if (options.format == OutputFormat::kCheckmk) return CheckmkOutput(verdicts);
+  constexpr int kWithNotes = 3;
+  return PluginOutput(verdicts, options.together, options.verbosity,
+                      options.verbosity >= kWithNotes ? notes : std::vector<std::string>());
+}
+
+// Of every check the same: nothing is known.
+std::string PrintUnknown(const CheckOptions& options, const std::string& text) {
+  if (options.together && options.format == OutputFormat::kNagios) {
+    return UnknownOutput("all", text);
+  }
+  std::vector<Verdict> verdicts;
+  for (const Check check : options.checks) {
+    verdicts.push_back({check, CheckState::kUnknown, text, {}, {}});
+  }
+  return Print(options, verdicts, {});
+}
+
+int Finish(const std::string& output, CheckState state) {
+  const bool written = std::fwrite(output.data(), 1, output.size(), stdout) == output.size() &&
+                       std::fflush(stdout) == 0;
+  return written ? static_cast<int>(state) : kUnknownStatus;
+}
+
+int Main(int argc, const char* const* argv) {
+  const CheckInvocation invocation = ReadCheckOptions(argc, argv);
+  if (invocation.action != CheckInvocation::Action::kRun) {
+    return Finish(invocation.text, CheckState::kUnknown);
+  }
+  const CheckOptions& options = invocation.options;
+  const RealClock clock;
+  const SteadyTime deadline = clock.Steady() + options.timeout;
+  const LastResort last_resort(
+      PrintUnknown(options, "no end within " + HumanDuration(options.timeout)),
+      options.timeout + std::chrono::milliseconds(100));
+  ForbidCoreFiles();
+  signal(SIGPIPE, SIG_IGN);
+
+  const bool measure = Includes(options, Check::kBandwidth);
+  const auto before =
+      measure ? ReadTrafficCounters(clock) : Result<TrafficCounters>(TrafficCounters());
+  const bool direct = options.exporter_url.empty();
+  auto findings = direct ? Result<Findings>(AskTheService(options, clock, deadline))
+                         : AskTheExporter(options, clock, deadline);
+  if (!findings) {
+    return Finish(PrintUnknown(options, findings.error().message), CheckState::kUnknown);
+  }
+  Evidence& evidence = findings->evidence;
+  if (measure) {
+    evidence.traffic = MeasureTraffic(evidence.snapshot, clock, before, options.interval);
+  }
+  // Of an exporter elsewhere this machine's cloud-init says nothing.
+  if (direct && Includes(options, Check::kHardening)) evidence.cloud_init = InstalledCloudInit();
+
+  std::vector<Verdict> verdicts;
+  for (const Check check : options.checks) {
+    verdicts.push_back(Judge(check, evidence, options.criteria));
+  }
+  return Finish(Print(options, verdicts, findings->notes), WorstOf(verdicts));
+}
+
+}  // namespace
+}  // namespace aliyun_ecs
+
+int main(int argc, char** argv) {
+  try {
+    return aliyun_ecs::Main(argc, argv);
+  } catch (const std::exception& exception) {
+    std::fputs(aliyun_ecs::UnknownOutput("", exception.what()).c_str(), stdout);
+    return aliyun_ecs::kUnknownStatus;
+  }
+}

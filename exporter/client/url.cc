@@ -1,0 +1,63 @@
+#include "client/url.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace aliyun_ecs {
+namespace {
+
+bool IsLetterOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool IsHost(const std::string& text) {
+  in6_addr ignored{};
+  if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
+    return inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &ignored) == 1;
+  }
+  constexpr std::size_t kLongestName = 253;
+  return !text.empty() && text.size() <= kLongestName && text.front() != '-' &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return IsLetterOrDigit(c) || c == '-' || c == '.'; });
+}
+
+bool IsPort(std::string_view text) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 65535;
+}
+
+bool IsPath(std::string_view text) {
+  constexpr std::string_view kPunctuation = "/-._~";
+  return text.size() <= 1024 && std::all_of(text.begin(), text.end(), [&](char c) {
+           return IsLetterOrDigit(c) || kPunctuation.find(c) != std::string_view::npos;
+         });
+}
+
+}  // namespace
+
+std::string Url::ToString() const { return (https ? "https://" : "http://") + authority + path; }
+
+std::optional<Url> ParseUrl(std::string_view text) {
+  Url url;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!text.starts_with(scheme)) continue;
+    url.https = scheme == "https://";
+    const std::string_view rest = text.substr(scheme.size());
+    const auto slash = std::min(rest.find('/'), rest.size());
+    url.authority = rest.substr(0, slash);
+    url.path = rest.substr(slash);
+    if (url.path.ends_with('/')) url.path.pop_back();
+    const auto bracket = url.authority.find(']');
+    const auto colon = url.authority.find(':', bracket == std::string::npos ? 0 : bracket);
+    const bool good =
+        IsHost(url.authority.substr(0, colon)) && IsPath(url.path) &&
+        (colon == std::string::npos || IsPort(std::string_view(url.authority).substr(colon + 1)));
+    return good ? std::optional(std::move(url)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace aliyun_ecs

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace aliyun_ecs {
+
+// A URL that a user may give: http or https, a host name or address, perhaps a port, perhaps a
+// path. No user name or password: they would be seen in the list of processes. No query.
+struct Url {
+  bool https = false;
+  std::string authority;  // "host" or "host:port"; an IPv6 address in brackets
+  std::string path;       // "" or "/a/b", without a final slash
+
+  [[nodiscard]] std::string ToString() const;
+};
+
+// nullopt for anything else.
+[[nodiscard]] std::optional<Url> ParseUrl(std::string_view text);
+
+}  // namespace aliyun_ecs
