@@ -336,7 +336,8 @@ CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
   app.allow_extras();
   bool version = false;
   int verbosity = 0;
-  app.add_flag("-v,--verbose", verbosity, "details behind the first line; -vvv: and each request");
+  app.add_flag("-v,--verbose", verbosity,
+               "details behind the first line; -vv: what could not be read; -vvv: each request");
   app.add_flag("-V,--version", version, "print the version and exit (status 3)");
 
   CheckInvocation invocation;

@@ -21,8 +21,8 @@ constexpr Duration kShortestRequest = milliseconds(10);
 // Nothing that is read in one run grows old in it.
 constexpr Duration kLongerThanARun = std::chrono::hours(2);
 
-constexpr std::string_view kToken = "(session token)";
-constexpr std::string_view kProbe = "(without session token)";
+constexpr std::string_view kToken = "session token";
+constexpr std::string_view kProbe = "region-id without a session token";
 
 void AddOnce(std::vector<ItemId>& items, std::initializer_list<ItemId> more) {
   for (const ItemId item : more) {
@@ -93,10 +93,7 @@ Snapshot DirectSource::Ask(const Question& question) {
            Row(kRoleCredentials), kMaxDocumentBytes);
     }
   }
-  // Who has no session tokens may still answer without.
-  const bool hopeless =
-      given_up_ && (IsSilence(*given_up_) || given_up_->code == ErrorCode::kThrottled);
-  if (question.posture && !probed_ && snapshot_.hardened && !hopeless) Probe();
+  if (question.posture && snapshot_.hardened && !given_up_) Probe();
 
   if (const Reading* const spot = snapshot_.Find(kSpotTerminationTime); spot && spot->answer) {
     const auto* const termination = spot->Get<SystemTime>();
@@ -139,7 +136,6 @@ bool DirectSource::GetToken() {
 
 void DirectSource::Probe() {
   if (!HaveTimeFor(kProbe)) return;
-  probed_ = true;
   Exchange exchange = client_.ProbeNormalMode({});
   Note(kProbe, exchange);
   const auto open = TellsOfNormalMode(exchange);

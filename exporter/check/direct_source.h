@@ -29,7 +29,7 @@ struct Question {
 // Asks the metadata service itself, once: one session token (a second one if it refuses the first),
 // then each thing once. No retry: the monitoring system has its own. When the service throttles, or
 // time is up, or nobody answers twice in a row, nothing more is asked; what was not read is failing
-// in the snapshot, with the reason.
+// in the snapshot, with the reason and the stage.
 class DirectSource {
  public:
   // `on_ecs`: whether the machine says that it is an ECS instance; nullopt where it says nothing.
@@ -64,8 +64,7 @@ class DirectSource {
   std::vector<std::string> journal_;
   std::optional<Error> given_up_;  // why nothing more is asked
   bool renewed_ = false;           // a second session token was asked for
-  bool probed_ = false;
-  bool silent_ = false;  // the newest request was not answered at all
+  bool silent_ = false;            // the newest request was not answered at all
 };
 
 }  // namespace aliyun_ecs

@@ -20,6 +20,8 @@ constexpr ItemId kInstanceType = ItemAt("instance/instance-type");
 constexpr ItemId kZoneId = ItemAt("zone-id");
 constexpr ItemId kMaxEgress = ItemAt("instance/max-netbw-egress");
 
+constexpr std::string_view kNotProven = "whoever answers has not shown to be the metadata service";
+
 constexpr double kBytesPerKilobit = 1000.0 / 8;
 
 // A range of this source, which is known to be one.
@@ -53,7 +55,13 @@ class Judgement {
   void Identity();
   void Bandwidth();
 
-  [[nodiscard]] Verdict Take() { return std::move(verdict_); }
+  [[nodiscard]] Verdict Take() {
+    const std::string advice(AdviceOn(snapshot_.access).advice);
+    if (verdict_.state != CheckState::kOk && !advice.empty()) {
+      verdict_.details.push_back("what to do: " + advice);
+    }
+    return std::move(verdict_);
+  }
 
  private:
   void Conclude(CheckState state, std::string text) {
@@ -72,7 +80,7 @@ class Judgement {
   [[nodiscard]] Duration AgeOf(const Answer& answer) const {
     return now_.steady - answer.at.steady;
   }
-  [[nodiscard]] std::string WhyAccessIsBad() const;
+  [[nodiscard]] std::string WhyAccessIsBad(const Reading* reading) const;
   [[nodiscard]] std::optional<std::string> WhyNotKnown(const Reading* reading,
                                                        RefreshClass refresh) const;
   [[nodiscard]] std::string WhySpotIsUnknown() const;
@@ -93,9 +101,14 @@ class Judgement {
   Verdict verdict_;
 };
 
-std::string Judgement::WhyAccessIsBad() const {
-  const AccessAdvice& access = AdviceOn(snapshot_.access);
-  return std::string(access.meaning);
+// Where nobody answered, with the stage; of the rest the meaning says it all.
+std::string Judgement::WhyAccessIsBad(const Reading* reading) const {
+  std::string why(AdviceOn(snapshot_.access).meaning);
+  const bool silence = reading != nullptr && reading->failure &&
+                       (reading->failure->code == ErrorCode::kTimeout ||
+                        reading->failure->code == ErrorCode::kUnreachable);
+  if (silence) why += " (" + reading->failure->message + ")";
+  return why;
 }
 
 // nullopt: it is known, and fresh enough.
@@ -103,7 +116,7 @@ std::optional<std::string> Judgement::WhyNotKnown(const Reading* reading,
                                                   RefreshClass refresh) const {
   if (reading == nullptr) return "it is not among what is read";
   if (reading->answer && AgeOf(*reading->answer) < TrustIn(refresh)) return std::nullopt;
-  if (!IsGood(snapshot_.access)) return WhyAccessIsBad();
+  if (!IsGood(snapshot_.access)) return WhyAccessIsBad(reading);
   if (reading->failure) return reading->failure->message;
   if (!reading->answer) return "it was not read yet";
   return "the last answer is " + HumanDuration(AgeOf(*reading->answer)) + " old";
@@ -116,7 +129,7 @@ std::string Judgement::WhySpotIsUnknown() const {
   if (const auto* const termination = reading->Get<SystemTime>()) {
     return "the time that is told, " + FormatUtc(*termination) + ", is long past";
   }
-  return "whoever answers has not shown to be the metadata service";
+  return std::string(kNotProven);
 }
 
 void Judgement::Spot() {
@@ -182,9 +195,8 @@ void Judgement::Credentials() {
   const auto why = WhyNotKnown(listing ? &*listing : nullptr, RefreshClass::kListing);
   const auto attached = RoleAttached(snapshot_);
   if (why || !attached) {
-    return Conclude(CheckState::kUnknown,
-                    "not known whether a RAM role is attached: " +
-                        why.value_or("whoever answers has not shown to be the metadata service"));
+    return Conclude(CheckState::kUnknown, "not known whether a RAM role is attached: " +
+                                              why.value_or(std::string(kNotProven)));
   }
   const auto& expected = criteria_.role;
   if (!*attached) {
@@ -219,17 +231,12 @@ void Judgement::Metadata() {
       TrustIn(reads_spot ? RefreshClass::kSpot : RefreshClass::kListing), kPublishedAtLeastEvery);
   const SteadyTime good_until =
       std::max(snapshot_.published_at.steady, snapshot_.paused_until) + trust;
-  for (const auto& [key, reading] : snapshot_.readings) {
-    if (!reading.failure) continue;
-    verdict_.details.push_back(PathOf(key.item, key.index) + ": " + reading.failure->message);
-  }
   if (now_.steady >= good_until) {
     return Conclude(CheckState::kUnknown,
                     "the last news of the metadata service is " +
                         HumanDuration(now_.steady - snapshot_.published_at.steady) + " old");
   }
-  const AccessAdvice& access = AdviceOn(snapshot_.access);
-  if (!access.advice.empty()) verdict_.details.push_back("advice: " + std::string(access.advice));
+  const Reading* const id = snapshot_.Find(kInstanceId);
   if (snapshot_.latency) {
     verdict_.perfdata.push_back({"latency",
                                  ToSeconds(*snapshot_.latency),
@@ -240,17 +247,20 @@ void Judgement::Metadata() {
                                  {}});
   }
   if (snapshot_.access == AccessState::kUnknown) {
-    return Conclude(CheckState::kUnknown, WhyAccessIsBad());
+    return Conclude(CheckState::kUnknown, WhyAccessIsBad(id));
   }
   if (snapshot_.access == AccessState::kThrottled) {
     const Duration pause = snapshot_.paused_until - now_.steady;
     return Conclude(
         CheckState::kWarning,
-        WhyAccessIsBad() +
+        WhyAccessIsBad(nullptr) +
             (pause > Duration::zero() ? ", nothing is asked for " + HumanDuration(pause) : ""));
   }
-  if (snapshot_.access != AccessState::kGood || !snapshot_.latency) {
-    return Conclude(CheckState::kCritical, WhyAccessIsBad());
+  if (snapshot_.access != AccessState::kGood) {
+    return Conclude(CheckState::kCritical, WhyAccessIsBad(id));
+  }
+  if (!IsProven(snapshot_) || !snapshot_.latency) {
+    return Conclude(CheckState::kCritical, std::string(kNotProven));
   }
   Conclude(Assess(ToSeconds(*snapshot_.latency), criteria_.warning, criteria_.critical),
            fmt::format("the metadata service answers in {} mode, in {:.3g} ms",
@@ -259,7 +269,7 @@ void Judgement::Metadata() {
 }
 
 std::string Judgement::WhyPostureIsUnknown() const {
-  if (!IsGood(snapshot_.access)) return WhyAccessIsBad();
+  if (!IsGood(snapshot_.access)) return WhyAccessIsBad(snapshot_.Find(kInstanceId));
   if (snapshot_.hardened && snapshot_.RefreshInterval(RefreshClass::kPosture) == Duration::zero()) {
     return "the exporter does not ask for it (--poll.posture-interval)";
   }
@@ -272,7 +282,9 @@ std::string Judgement::WhyPostureIsUnknown() const {
 
 void Judgement::Hardening() {
   const auto open = NormalModeOpen(snapshot_, now_);
-  if (!open) {
+  // A 403 says so only from the service.
+  const bool sure = IsGood(snapshot_.access) || snapshot_.access == AccessState::kHardenedOnly;
+  if (!open || (!*open && !sure)) {
     return Conclude(CheckState::kUnknown,
                     "not known whether normal mode is open: " + WhyPostureIsUnknown());
   }

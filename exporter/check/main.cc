@@ -98,6 +98,19 @@ Findings AskTheService(const CheckOptions& options, const Clock& clock, SteadyTi
   return findings;
 }
 
+// What could not be read, and why.
+std::vector<std::string> Troubles(const Snapshot& snapshot) {
+  std::vector<std::string> troubles;
+  const auto add = [&](const std::string& path, const Reading& reading) {
+    if (reading.failure) troubles.push_back("not read: " + path + ": " + reading.failure->message);
+  };
+  for (const auto& [key, reading] : snapshot.readings) add(PathOf(key.item, key.index), reading);
+  for (std::size_t i = 0; i < kDirectories.size(); ++i) {
+    if (snapshot.listings[i]) add(std::string(kDirectories[i].path), *snapshot.listings[i]);
+  }
+  return troubles;
+}
+
 bool Includes(const CheckOptions& options, Check check) {
   for (const Check one : options.checks) {
     if (one == check) return true;
@@ -133,9 +146,7 @@ std::optional<Result<Traffic>> MeasureTraffic(const Snapshot& snapshot, const Cl
 std::string Print(const CheckOptions& options, const std::vector<Verdict>& verdicts,
                   const std::vector<std::string>& notes) {
   if (options.format == OutputFormat::kCheckmk) return CheckmkOutput(verdicts);
-  constexpr int kWithNotes = 3;
-  return PluginOutput(verdicts, options.together, options.verbosity,
-                      options.verbosity >= kWithNotes ? notes : std::vector<std::string>());
+  return PluginOutput(verdicts, options.together, options.verbosity, notes);
 }
 
 // Of every check the same: nothing is known.
@@ -190,7 +201,13 @@ int Main(int argc, const char* const* argv) {
   for (const Check check : options.checks) {
     verdicts.push_back(Judge(check, evidence, options.criteria));
   }
-  return Finish(Print(options, verdicts, findings->notes), WorstOf(verdicts));
+  constexpr int kWithTroubles = 2, kWithRequests = 3;
+  std::vector<std::string> notes;
+  if (options.verbosity >= kWithTroubles) notes = Troubles(evidence.snapshot);
+  if (options.verbosity >= kWithRequests) {
+    notes.insert(notes.end(), findings->notes.begin(), findings->notes.end());
+  }
+  return Finish(Print(options, verdicts, notes), WorstOf(verdicts));
 }
 
 }  // namespace

@@ -8,8 +8,10 @@ namespace {
 constexpr int kIntervalsOfTrust = 3;
 constexpr unsigned kTriesUntilSettled = 3;
 
-// Any web server answers 404; only a metadata service gives tokens or values, and it always knows
-// the instance ID: nothing that it says counts while it answers that with "none" or with nonsense.
+}  // namespace
+
+// Only a metadata service gives tokens or values, and it always knows the instance ID: nothing that
+// it says counts while it answers that with "none" or with nonsense.
 bool IsProven(const Snapshot& snapshot) {
   const Reading* const id = snapshot.Find(kInstanceId);
   if (id != nullptr && id->failure &&
@@ -20,8 +22,6 @@ bool IsProven(const Snapshot& snapshot) {
          std::any_of(snapshot.readings.begin(), snapshot.readings.end(),
                      [](const auto& entry) { return entry.second.value() != nullptr; });
 }
-
-}  // namespace
 
 std::string_view Name(SpotState state) {
   constexpr std::string_view kNames[] = {"none", "scheduled", "unknown"};

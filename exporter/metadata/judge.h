@@ -24,13 +24,15 @@ struct SpotVerdict {
   std::optional<SystemTime> first_seen;   // set exactly when scheduled
 };
 
+// Whether whoever answers has shown to be a metadata service: by a session token or by any value at
+// all, and not by lacking what every instance has. Any web server answers 404.
+[[nodiscard]] bool IsProven(const Snapshot& snapshot);
+
 // Whether the instance will be taken away.
 //  scheduled  the last good answer gave a time that is not ten minutes past: losing the service
 //             must not end an alarm
 //  none       the last good answer said that there is no notice, it is younger than three spot
-//             intervals, nothing malformed has come since, and whoever answers has shown to be a
-//             metadata service: by a session token or by any value at all, and not by lacking
-//             what every instance has
+//             intervals, nothing malformed has come since, and whoever answers is proven
 //  unknown    otherwise
 [[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
 

@@ -1,0 +1,98 @@
+#include "check/traffic.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "support/fake_clock.h"
+#include "unit/temporary_folder.h"
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+class TrafficTest : public testing::Test {
+ protected:
+  void PutDevice(const std::string& name, const std::string& mac, const std::string& sent,
+                 const std::string& lower = "") {
+    const std::string device = root_ / ("sys/class/net/" + name);
+    std::filesystem::create_directories(device + "/statistics");
+    if (!lower.empty()) std::filesystem::create_directories(device + "/lower_" + lower);
+    PutFile(device + "/address", mac + "\n");
+    PutFile(device + "/statistics/tx_bytes", sent + "\n");
+  }
+  TrafficCounters Read() {
+    const auto counters = ReadTrafficCounters(clock_, root_ / "");
+    EXPECT_TRUE(counters) << counters.error().message;
+    return counters.value_or(TrafficCounters());
+  }
+
+  TemporaryFolder root_;
+  FakeClock clock_;
+};
+
+TEST_F(TrafficTest, CountsEachInterfaceOnceAndNotWhatLiesOnIt) {
+  PutDevice("lo", "00:00:00:00:00:00", "5");
+  PutDevice("eth0", "00:16:3E:00:00:01", "18446744073709551615");
+  PutDevice("eth0.7", "00:16:3e:00:00:01", "70", "eth0");
+  PutDevice("eth1", "00:16:3e:00:00:02", "20");
+  EXPECT_THAT(Read().sent_bytes,
+              UnorderedElementsAre(Pair("00:00:00:00:00:00", 5),
+                                   Pair("00:16:3e:00:00:01", 18446744073709551615u),
+                                   Pair("00:16:3e:00:00:02", 20)));
+}
+
+// A bond and its two ports have one MAC address.
+TEST_F(TrafficTest, AddsUpThePortsOfABond) {
+  PutDevice("eth0", "00:16:3e:00:00:01", "10");
+  PutDevice("eth1", "00:16:3e:00:00:01", "5");
+  PutDevice("bond0", "00:16:3e:00:00:01", "15", "eth0");
+  EXPECT_THAT(Read().sent_bytes, ElementsAre(Pair("00:16:3e:00:00:01", 15)));
+}
+
+TEST_F(TrafficTest, PassesOverWhatIsNoCounterAndSaysWhereThereAreNone) {
+  EXPECT_FALSE(ReadTrafficCounters(clock_, root_ / "").has_value());
+  PutDevice("eth0", "00:16:3e:00:00:01", "-1");
+  PutDevice("eth1", "00:16:3e:00:00:02", "12 apples");
+  std::filesystem::create_directories(root_ / "sys/class/net/bonding_masters");
+  EXPECT_THAT(Read().sent_bytes, IsEmpty());
+}
+
+TEST_F(TrafficTest, IsWhatAllInterfacesOfTheInstanceSentInThatTime) {
+  PutDevice("eth0", "00:16:3e:00:00:01", "1000");
+  PutDevice("eth1", "00:16:3e:00:00:02", "1000");
+  PutDevice("other", "02:00:00:00:00:01", "1000");
+  const auto before = Read();
+  clock_.Advance(seconds(2));
+  PutDevice("eth0", "00:16:3e:00:00:01", "5000");
+  PutDevice("eth1", "00:16:3e:00:00:02", "1500");
+  PutDevice("other", "02:00:00:00:00:01", "99999");
+  const Traffic traffic =
+      TrafficBetween(before, Read(), {"00:16:3e:00:00:01", "00:16:3E:00:00:02"});
+  EXPECT_EQ(traffic.bytes_per_second, 2250);
+  EXPECT_EQ(traffic.over, seconds(2));
+  EXPECT_THAT(traffic.counted, ElementsAre("00:16:3e:00:00:01", "00:16:3E:00:00:02"));
+  EXPECT_THAT(traffic.missing, IsEmpty());
+}
+
+TEST_F(TrafficTest, WhatWasNotThereBothTimesOrRanBackwardsIsMissing) {
+  PutDevice("eth0", "00:16:3e:00:00:01", "1000");
+  const auto before = Read();
+  clock_.Advance(seconds(1));
+  PutDevice("eth0", "00:16:3e:00:00:01", "999");
+  PutDevice("eth1", "00:16:3e:00:00:02", "1");
+  const Traffic traffic = TrafficBetween(
+      before, Read(), {"00:16:3e:00:00:01", "00:16:3e:00:00:02", "00:16:3e:00:00:03"});
+  EXPECT_EQ(traffic.bytes_per_second, 0);
+  EXPECT_THAT(traffic.counted, IsEmpty());
+  EXPECT_EQ(traffic.missing.size(), 3u);
+}
+
+}  // namespace
+}  // namespace aliyun_ecs
