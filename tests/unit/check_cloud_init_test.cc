@@ -46,8 +46,8 @@ TEST_F(CloudInitTest, ReadsHardenedFromTheDocumentedVersionOn) {
                                     "23.2.2-1~deb12u1", "100.0"}) {
     EXPECT_TRUE(CloudInitReadsHardened(version)) << version;
   }
-  for (const char* const version : {"23.2.1", "23.2", "23.2.1.99", "22.4.2", "19.1", "0.7.9", "", "x",
-                                    "18.5-3", "23.2.1-2"}) {
+  for (const char* const version :
+       {"23.2.1", "23.2", "23.2.1.99", "22.4.2", "19.1", "0.7.9", "", "x", "18.5-3", "23.2.1-2"}) {
     EXPECT_FALSE(CloudInitReadsHardened(version)) << version;
   }
 }

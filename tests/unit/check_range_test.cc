@@ -38,8 +38,9 @@ TEST(RangeTest, AlertsAsTheGuidelinesSay) {
 
 TEST(RangeTest, AnythingElseIsRefusedWithASentence) {
   for (const char* const text :
-       {"", ":", "@", "@:", "~", "@~", "a", "10:a", "10:20:30", "20:10", "1e3", "inf", "nan", "0x10",
-        "10 : 20", " 10", "10,5", "--5", "5-", "1.2.3", "10:~", "+5", "|", "10;20"}) {
+       {"",         ":",     "@",   "@:",    "~",    "@~",   "a",       "10:a",
+        "10:20:30", "20:10", "1e3", "inf",   "nan",  "0x10", "10 : 20", " 10",
+        "10,5",     "--5",   "5-",  "1.2.3", "10:~", "+5",   "|",       "10;20"}) {
     const auto range = Range::Parse(text);
     ASSERT_FALSE(range) << text;
     EXPECT_EQ(range.error().code, ErrorCode::kInvalid);
