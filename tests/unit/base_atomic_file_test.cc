@@ -220,5 +220,31 @@ TEST(ReadWholeFileTest, TellsAFileThatIsNotThereFromOneThatCannotBeRead) {
   EXPECT_EQ(ReadWholeFile(folder / "file/below", 9).error().code, ErrorCode::kUnavailable);
 }
 
+TEST(SecretFileTest, IsItsFirstLine) {
+  TemporaryFolder folder;
+  const std::string path = folder / "password";
+  for (const char* const content : {"hunter 2", "hunter 2\n", "hunter 2\r\nsecond\n"}) {
+    PutFile(path, content);
+    const auto secret = ReadSecretFile(path);
+    ASSERT_TRUE(secret) << secret.error().message;
+    EXPECT_EQ(secret->Reveal(), "hunter 2");
+  }
+}
+
+TEST(SecretFileTest, WhatIsNoneIsASentenceThatQuotesNothing) {
+  TemporaryFolder folder;
+  const std::string path = folder / "password";
+  EXPECT_EQ(ReadSecretFile(path).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(ReadSecretFile(folder.path()).error().code, ErrorCode::kUnavailable);
+  for (const std::string& content :
+       {std::string(), std::string("\nhunter"), std::string(4097, 'h')}) {
+    PutFile(path, content);
+    const auto secret = ReadSecretFile(path);
+    ASSERT_FALSE(secret);
+    EXPECT_EQ(secret.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(secret.error().message, Not(HasSubstr("hunter")));
+  }
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -494,8 +494,7 @@ TEST_F(MetadataClientTest, ReadsWithoutATokenInEitherModeWhenAskedTo) {
     EXPECT_EQ(LastRequest().path, "/latest/meta-data/region-id");
     EXPECT_TRUE(LastRequest().headers.empty());
     transport_.Answer(401);
-    EXPECT_EQ(client.ProbeNormalMode({}).answer.error().code,
-              ErrorCode::kUnauthorized);
+    EXPECT_EQ(client.ProbeNormalMode({}).answer.error().code, ErrorCode::kUnauthorized);
     EXPECT_FALSE(client.NeedsToken()) << "no token was refused";
   }
 }

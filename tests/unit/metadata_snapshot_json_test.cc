@@ -90,5 +90,105 @@ TEST(SnapshotJsonTest, KeepsTheLastGoodValueBesideAFailure) {
   EXPECT_NE(hostname["failure"].get<std::string>().find("500"), std::string::npos);
 }
 
+class SnapshotFromJsonTest : public testing::Test {
+ protected:
+  void SetUp() override { rig_.RunNow(); }
+
+  json Good() { return Document(rig_); }
+  Result<ToldSnapshot> Read(const json& document) {
+    return SnapshotFromJson(document.dump(), Now(rig_.clock));
+  }
+
+  ExporterRig rig_;
+};
+
+TEST_F(SnapshotFromJsonTest, AgesBecomeMomentsOfThisMachine) {
+  rig_.clock.Advance(std::chrono::seconds(7));
+  const std::string text = SnapshotToJson(*rig_.Current(), Now(rig_.clock));
+  const SteadyTime here(std::chrono::seconds(3));  // it was started a moment ago
+  const auto told = SnapshotFromJson(text, {here, SystemTime()});
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(told->time, rig_.clock.System());
+  const Reading* const id = told->snapshot.Find(kInstanceId);
+  ASSERT_NE(id, nullptr);
+  EXPECT_EQ(id->answer->at.steady, here - std::chrono::seconds(7));
+  EXPECT_EQ(id->answer->at.system, rig_.clock.System() - std::chrono::seconds(7));
+  EXPECT_EQ(*id->Get<std::string>(), "i-bp1simulated00000001");
+  EXPECT_EQ(told->snapshot.readings.size(), rig_.Current()->readings.size());
+}
+
+TEST_F(SnapshotFromJsonTest, WhatIsNotKnownHereIsPassedOver) {
+  json document = Good();
+  document["items"]["instance/of-the-future"] = {{"state", "present"}, {"value", {1, 2}}};
+  document["items"]["disks/../id"] = 5;
+  document["listings"]["moons/"] = "many";
+  document["more"] = json::object();
+  const auto told = Read(document);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(told->snapshot.readings.size(), rig_.Current()->readings.size());
+}
+
+TEST_F(SnapshotFromJsonTest, RefusesEveryDocumentThatLacksSomethingOrHasItWrong) {
+  ASSERT_TRUE(Read(Good()));
+  rig_.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig_.clock.System() + std::chrono::minutes(5));
+  });
+  rig_.RunFor(std::chrono::seconds(5));
+  const json good = Good();
+  ASSERT_TRUE(Read(good));
+  const auto expect_refused = [&](const char* pointer, const json& value) {
+    json bad = good;
+    bad[json::json_pointer(pointer)] = value;
+    const auto told = Read(bad);
+    ASSERT_FALSE(told) << pointer << " " << value;
+    EXPECT_EQ(told.error().code, ErrorCode::kMalformed);
+  };
+  for (const char* const gone :
+       {"version", "time", "published_age_seconds", "ready", "mode", "up", "latency_seconds",
+        "paused_seconds", "session_token_expiration", "access", "clock_skew_seconds", "spot",
+        "refresh_intervals", "listings", "items"}) {
+    json bad = good;
+    bad.erase(gone);
+    EXPECT_FALSE(Read(bad)) << gone;
+  }
+  expect_refused("/version", 2);
+  expect_refused("/version", "1");
+  expect_refused("/time", "yesterday");
+  expect_refused("/time", nullptr);
+  expect_refused("/mode", "soft");
+  expect_refused("/up", 1);
+  expect_refused("/paused_seconds", -1);
+  expect_refused("/published_age_seconds", 1e300);
+  expect_refused("/latency_seconds", -0.5);
+  expect_refused("/access/state", "excellent");
+  expect_refused("/access/posture", json::object());
+  expect_refused("/access/posture/age_seconds", "5");
+  expect_refused("/spot/termination_time", nullptr);
+  expect_refused("/spot/ends_in_seconds", nullptr);
+  expect_refused("/spot/first_seen", "2026");
+  expect_refused("/refresh_intervals/spot", -5);
+  expect_refused("/refresh_intervals", json::array());
+  expect_refused("/items", json::array());
+  expect_refused("/items/instance-id", "i-1");
+  expect_refused("/items/instance-id/age_seconds", -1);
+  expect_refused("/items/instance-id/value", 5);
+  expect_refused("/items/instance-id/value", "<html>");
+  expect_refused("/items/instance-id/value", "i-1\ni-2");
+  expect_refused("/items/instance-id/state", "absent");
+  expect_refused("/items/instance-id/state", 0);
+  expect_refused("/items/instance-id", {{"state", "absent"}, {"age_seconds", 1}});
+  expect_refused("/items/instance-id",
+                 {{"state", "failing"}, {"failure", "a|b\n"}, {"failure_code", "timeout"}});
+  expect_refused("/items/instance-id",
+                 {{"state", "failing"}, {"failure", "a"}, {"failure_code", "boredom"}});
+  expect_refused("/items/instance~1max-netbw-egress/value", -1);
+  expect_refused("/listings/ram~1security-credentials~1/value", {"../../etc"});
+  expect_refused("/listings/ram~1security-credentials~1/value", {5});
+  for (const std::string_view text :
+       {"", "null", "[]", "{}", "{\"version\":1}", "{\"version\":1,\"items\":{}", "<html>"}) {
+    EXPECT_FALSE(SnapshotFromJson(text, Now(rig_.clock))) << text;
+  }
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -851,5 +851,29 @@ TEST(ParseListingTest, TakesNoPageForNamesOfPeople) {
   EXPECT_FALSE(ParseListing(Secret(many), Naming::kUsers));
 }
 
+TEST(ValueOfTest, NoBodyMeansThatThereIsNoneWhereAnInstanceMayHaveNone) {
+  const Item& optional = Row(ItemAt("eipv4"));
+  const Item& always = Row(kInstanceId);
+  const auto none = ValueOf(optional, std::nullopt);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(*none, std::nullopt);
+  EXPECT_EQ(ValueOf(optional, Secret("")).value(), std::nullopt);
+  EXPECT_EQ(ValueOf(always, Secret("i-1")).value(), Value(std::string("i-1")));
+  EXPECT_EQ(ValueOf(always, std::nullopt).error().code, ErrorCode::kMissing);
+  EXPECT_EQ(ValueOf(always, Secret("")).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(ValueOf(always, Secret("<html>")).error().code, ErrorCode::kMalformed);
+}
+
+TEST(ValueOfTest, OfADirectoryItIsTheListOfEntries) {
+  const DirectoryRow& roles = Row(Directory::kRoles);
+  const DirectoryRow& interfaces = Row(Directory::kInterfaces);
+  EXPECT_EQ(ValueOf(roles, std::nullopt).value(), std::nullopt);
+  EXPECT_EQ(ValueOf(roles, Secret("")).value(), Value(std::vector<std::string>{}));
+  EXPECT_EQ(ValueOf(roles, Secret("b/\na")).value(), Value(std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ValueOf(interfaces, std::nullopt).error().code, ErrorCode::kMissing);
+  EXPECT_EQ(ValueOf(interfaces, Secret("")).error().code, ErrorCode::kMissing);
+  EXPECT_EQ(ValueOf(interfaces, Secret("<html>")).error().code, ErrorCode::kMalformed);
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -1,0 +1,58 @@
+#include "client/url.h"
+
+#include <gtest/gtest.h>
+
+namespace aliyun_ecs {
+namespace {
+
+TEST(UrlTest, TakesSchemeHostPortAndPath) {
+  const struct {
+    const char* text;
+    Url url;
+  } kTable[] = {
+      {"http://100.100.100.200", {false, "100.100.100.200", ""}},
+      {"http://100.100.100.200/", {false, "100.100.100.200", ""}},
+      {"https://exporter.example:10200/a/b.c/", {true, "exporter.example:10200", "/a/b.c"}},
+      {"http://[::1]", {false, "[::1]", ""}},
+      {"https://[2001:db8::1]:443/x", {true, "[2001:db8::1]:443", "/x"}},
+  };
+  for (const auto& [text, expected] : kTable) {
+    const auto url = ParseUrl(text);
+    ASSERT_TRUE(url) << text;
+    EXPECT_EQ(url->https, expected.https) << text;
+    EXPECT_EQ(url->authority, expected.authority) << text;
+    EXPECT_EQ(url->path, expected.path) << text;
+    EXPECT_EQ(ParseUrl(url->ToString())->ToString(), url->ToString());
+  }
+}
+
+TEST(UrlTest, RefusesEverythingElse) {
+  for (const char* const text : {"",
+                                 "http://",
+                                 "http:///x",
+                                 "ftp://host",
+                                 "host:80",
+                                 "//host",
+                                 "http://-host",
+                                 "http://h:",
+                                 "http://h:0",
+                                 "http://h:65536",
+                                 "http://h:80x",
+                                 "http://user@h",
+                                 "http://u:p@h",
+                                 "http://h?x",
+                                 "http://h/x?y",
+                                 "http://h/#a",
+                                 "http://h/a b",
+                                 "http://h/%2e",
+                                 "http://[::1",
+                                 "http://[nonsense]",
+                                 "http://h\n",
+                                 "HTTP://h",
+                                 "http://h/\r\nX: y"}) {
+    EXPECT_FALSE(ParseUrl(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace aliyun_ecs
