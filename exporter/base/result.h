@@ -33,6 +33,11 @@ struct Error {
   friend bool operator==(const Error&, const Error&) = default;
 };
 
+// Nobody is there, or nobody has the time: another request would fare alike.
+[[nodiscard]] inline bool IsSilence(const Error& error) {
+  return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
+}
+
 // Errors are values. An alias, so that it can become std::expected once both compilers have it.
 template <typename T>
 using Result = tl::expected<T, Error>;

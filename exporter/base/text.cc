@@ -49,6 +49,18 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
+std::string UpperCase(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return upper;
+}
+
 bool IsPrintableUtf8(std::string_view text) {
   while (!text.empty()) {
     const auto [value, size] = Decode(text);

@@ -12,6 +12,10 @@ namespace aliyun_ecs {
 // The pieces of `text` between occurrences of `separator`; an empty text is one empty piece.
 [[nodiscard]] std::vector<std::string_view> Split(std::string_view text, char separator);
 
+// With the letters of ASCII made small, or made capitals, whatever the locale.
+[[nodiscard]] std::string LowerCase(std::string_view text);
+[[nodiscard]] std::string UpperCase(std::string_view text);
+
 // True when `text` is well-formed UTF-8 (no overlong form, no surrogate, at most U+10FFFF) and has
 // no control character: neither below U+0020, nor U+007F to U+009F.
 [[nodiscard]] bool IsPrintableUtf8(std::string_view text);

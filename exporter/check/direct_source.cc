@@ -30,10 +30,6 @@ void AddOnce(std::vector<ItemId>& items, std::initializer_list<ItemId> more) {
   }
 }
 
-bool IsSilence(const Error& error) {
-  return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
-}
-
 }  // namespace
 
 Question QuestionFor(const std::vector<Check>& checks, const Criteria& criteria) {

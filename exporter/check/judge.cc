@@ -104,10 +104,8 @@ class Judgement {
 // Where nobody answered, with the stage; of the rest the meaning says it all.
 std::string Judgement::WhyAccessIsBad(const Reading* reading) const {
   std::string why(AdviceOn(snapshot_.access).meaning);
-  const bool silence = reading != nullptr && reading->failure &&
-                       (reading->failure->code == ErrorCode::kTimeout ||
-                        reading->failure->code == ErrorCode::kUnreachable);
-  if (silence) why += " (" + reading->failure->message + ")";
+  if (reading != nullptr && reading->failure && IsSilence(*reading->failure))
+    why += " (" + reading->failure->message + ")";
   return why;
 }
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "base/text.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -11,14 +11,6 @@ constexpr std::string_view kProgram = "ALIYUN_ECS";
 
 // NRPE carries 1 KiB to its older clients; the graphs' numbers must still come behind.
 constexpr std::size_t kMaxLineBytes = 700;
-
-std::string InCapitals(std::string_view word) {
-  std::string capitals(word);
-  std::transform(capitals.begin(), capitals.end(), capitals.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  return capitals;
-}
 
 // One line, in which nothing is taken for perfdata.
 std::string Harmless(std::string_view text) {
@@ -106,7 +98,7 @@ CheckState WorstOf(const std::vector<Verdict>& verdicts) {
 }
 
 std::string NameOfChecks(const std::vector<Verdict>& verdicts, bool together) {
-  return together || verdicts.empty() ? "ALL" : InCapitals(Name(verdicts.front().check));
+  return together || verdicts.empty() ? "ALL" : UpperCase(Name(verdicts.front().check));
 }
 
 std::string PluginOutput(const std::vector<Verdict>& verdicts, bool together, int verbosity,
@@ -123,7 +115,7 @@ std::string PluginOutput(const std::vector<Verdict>& verdicts, bool together, in
   if (verbosity < 1) return output;
   for (const Verdict& verdict : verdicts) {
     if (together) {
-      output += Harmless(fmt::format("{} {} - {}", InCapitals(Name(verdict.check)),
+      output += Harmless(fmt::format("{} {} - {}", UpperCase(Name(verdict.check)),
                                      Name(verdict.state), verdict.text)) +
                 '\n';
     }
@@ -149,7 +141,7 @@ std::string CheckmkOutput(const std::vector<Verdict>& verdicts) {
 
 std::string UnknownOutput(std::string_view checks, std::string_view text) {
   return fmt::format("{}{}{} UNKNOWN - {}\n", kProgram, checks.empty() ? "" : " ",
-                     InCapitals(checks), Harmless(text));
+                     UpperCase(checks), Harmless(text));
 }
 
 }  // namespace aliyun_ecs

@@ -1,6 +1,5 @@
 #include "check/traffic.h"
 
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <string_view>
@@ -15,14 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = 4096;
-
-std::string InSmallLetters(std::string_view text) {
-  std::string small(text);
-  std::transform(small.begin(), small.end(), small.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return small;
-}
 
 // The kernel links what a device lies on as "lower_NAME".
 bool LiesOnAnother(const fs::path& device) {
@@ -56,7 +47,7 @@ Result<TrafficCounters> ReadTrafficCounters(const Clock& clock, const std::strin
     std::uint64_t bytes = 0;
     const auto [last, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
     if (bad != std::errc() || last != digits.data() + digits.size()) continue;
-    counters.sent_bytes[InSmallLetters(Trim(*mac))] += bytes;
+    counters.sent_bytes[LowerCase(Trim(*mac))] += bytes;
   }
   return counters;
 }
@@ -67,8 +58,8 @@ Traffic TrafficBetween(const TrafficCounters& before, const TrafficCounters& aft
   traffic.over = after.at - before.at;
   std::uint64_t bytes = 0;
   for (const std::string& mac : macs) {
-    const auto from = before.sent_bytes.find(InSmallLetters(mac));
-    const auto to = after.sent_bytes.find(InSmallLetters(mac));
+    const auto from = before.sent_bytes.find(LowerCase(mac));
+    const auto to = after.sent_bytes.find(LowerCase(mac));
     if (from == before.sent_bytes.end() || to == after.sent_bytes.end() ||
         to->second < from->second) {
       traffic.missing.push_back(mac);

@@ -1,6 +1,5 @@
 #include "expose/negotiation.h"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -9,14 +8,6 @@
 
 namespace aliyun_ecs {
 namespace {
-
-std::string Lowercase(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
 
 // "0", "0.5", "1.000"; nullopt for anything else.
 std::optional<double> ParseQuality(std::string_view text) {
@@ -42,11 +33,11 @@ struct Preference {
 std::optional<Preference> ParsePreference(std::string_view text) {
   const auto pieces = Split(text, ';');
   Preference preference;
-  preference.name = Lowercase(Trim(pieces.front()));
+  preference.name = LowerCase(Trim(pieces.front()));
   for (std::size_t i = 1; i < pieces.size(); ++i) {
     const auto equals = pieces[i].find('=');
     if (equals == std::string_view::npos) continue;
-    const auto key = Lowercase(Trim(pieces[i].substr(0, equals)));
+    const auto key = LowerCase(Trim(pieces[i].substr(0, equals)));
     auto value = Trim(pieces[i].substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);

@@ -78,11 +78,6 @@ RequestCode CodeOf(const Exchange& exchange) {
   return static_cast<RequestCode>(found - kRequestCodeNames.begin());
 }
 
-// Nobody is there, or nobody has the time: another request would fare alike.
-bool IsSilence(const Error& error) {
-  return error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
-}
-
 // Somebody is there, but may not be the service.
 bool IsOddAnswer(const Error& error) {
   return error.code == ErrorCode::kMalformed || error.code == ErrorCode::kMissing ||

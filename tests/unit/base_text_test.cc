@@ -200,5 +200,10 @@ TEST(HtmlEscapeTest, LeavesOtherTextAsItIs) {
   EXPECT_EQ(HtmlEscape("生产 a/b=c;#\n"), "生产 a/b=c;#\n");
 }
 
+TEST(CaseTest, ChangesTheLettersOfAsciiOnly) {
+  EXPECT_EQ(LowerCase("AZaz09-Äé@[`{"), "azaz09-Äé@[`{");
+  EXPECT_EQ(UpperCase("AZaz09-Äé@[`{"), "AZAZ09-Äé@[`{");
+}
+
 }  // namespace
 }  // namespace aliyun_ecs
