@@ -22,6 +22,30 @@ constexpr std::string_view kUsage =
     "         [-w RANGE] [-c RANGE] [-t SECONDS] [--metadata-url URL | --exporter URL] [-v]\n"
     "       check_aliyun_ecs --help";
 
+constexpr std::string_view kDescription =
+    R"(A monitoring plugin for an Alibaba Cloud ECS instance: judges what its metadata service, or
+a running aliyun_ecs_exporter, says of it.)";
+
+constexpr std::string_view kFooter =
+    R"(States: OK (exit status 0), WARNING (1), CRITICAL (2), UNKNOWN (3); of several the worst, in
+the order CRITICAL, UNKNOWN, WARNING, OK.
+
+RANGE is [@][start:]end: alert outside of start..end, with @ inside. 10 is 0..10, 10: has no
+upper end, '~:10' no lower one. What it is compared with:
+  spot         seconds left; without a range any notice is CRITICAL
+  credentials  seconds left of the worst role (by default -w 1500: -c 600:)
+  metadata     seconds that the slowest answer took; of an exporter, that the newest took
+  bandwidth    percent of max-netbw-egress, all interfaces together (by default -w 80 -c 95)
+hardening, identity and all take no range.
+
+Without --exporter it must run on the instance itself, and costs the metadata service a session
+token and one to seven more requests.
+
+  check_aliyun_ecs --check spot -w @0: -c 120:
+  check_aliyun_ecs --check credentials --role AppRole
+  check_aliyun_ecs --check identity --expect instance_type=ecs.g6.large
+  check_aliyun_ecs --check all --exclude hardening --exporter http://127.0.0.1:10200)";
+
 constexpr std::string_view kDefaultMetadataUrl = "http://100.100.100.200";
 constexpr std::string_view kAll = "all";
 
@@ -151,7 +175,7 @@ class Maker {
       const std::string role = words_.Get("role");
       if (!IsIndex(role)) {
         Refuse("role", role, "the name of a RAM role, any or none");
-      } else if (!Checks(Check::kCredentials)) {
+      } else if (!Concerns(Check::kCredentials)) {
         Complain("--role: only --check credentials knows of roles");
       } else {
         options_.criteria.role =
@@ -163,7 +187,7 @@ class Maker {
       const auto item = ScalarWithLabel(expectation.substr(0, equals));
       if (equals == std::string::npos || !item) {
         Refuse("expect", expectation, "NAME=VALUE, with a name such as instance_type or zone_id");
-      } else if (!Checks(Check::kIdentity)) {
+      } else if (!Concerns(Check::kIdentity)) {
         Complain("--expect: only --check identity compares");
       } else {
         options_.criteria.identity.emplace_back(*item, expectation.substr(equals + 1));
@@ -186,7 +210,7 @@ class Maker {
     if (waits && complaints_.empty() && options_.interval >= options_.timeout) {
       Complain("--interval: it must be shorter than --timeout");
     }
-    if (words_.Has("interval") && !waits && !options_.checks.empty()) {
+    if (words_.Has("interval") && !Concerns(Check::kBandwidth) && !options_.checks.empty()) {
       Complain("--interval: only --check bandwidth measures");
     }
   }
@@ -199,14 +223,14 @@ class Maker {
     if (const auto url = ParseUrl(metadata); url && !url->https && url->path.empty()) {
       options_.metadata_url = url->ToString();
     } else {
-      Refuse("metadata-url", metadata, "a URL like " + std::string(kDefaultMetadataUrl));
+      Refuse("metadata-url", Shown(metadata), "a URL like " + std::string(kDefaultMetadataUrl));
     }
     if (words_.Has("exporter")) {
       const std::string exporter = words_.Get("exporter");
       if (const auto url = ParseUrl(exporter)) {
         options_.exporter_url = url->ToString();
       } else {
-        Refuse("exporter", Without(exporter),
+        Refuse("exporter", Shown(exporter),
                "a URL like http://127.0.0.1:10200, with no password in it");
       }
       for (const char* const flag : {"metadata-url", "mode"}) {
@@ -238,11 +262,16 @@ class Maker {
     }
   }
 
-  // What stands before an @ may be a password.
-  [[nodiscard]] static std::string Without(const std::string& url) {
-    const auto at = url.rfind('@');
-    return at == std::string::npos ? url : "…" + url.substr(at);
+  // A URL that may hold a password is not shown.
+  [[nodiscard]] static std::string Shown(const std::string& url) {
+    const bool harmless = url.find('@') == std::string::npos &&
+                          std::count(url.begin(), url.end(), ':') <= 2 &&
+                          url.find("://") != std::string::npos;
+    return harmless ? url : "(not shown)";
   }
+
+  // A flag of one check. With --check all it may be there for a check that was left out.
+  [[nodiscard]] bool Concerns(Check check) const { return options_.together || Checks(check); }
 
   const Words& words_;
   CheckOptions options_;
@@ -256,6 +285,16 @@ CheckInvocation Refused(std::string_view sentence) {
   return invocation;
 }
 
+// The first thing in a text that looks like a flag, "--name" or "-n". What follows it may be
+// secret.
+std::string FlagIn(std::string_view text) {
+  const auto begin = std::min(text.find('-'), text.size());
+  std::string_view flag = text.substr(begin);
+  if (!flag.starts_with("--")) return std::string(flag.substr(0, 2));
+  const auto end = flag.find_first_not_of("abcdefghijklmnopqrstuvwxyz-");
+  return std::string(flag.substr(0, end));
+}
+
 std::string Version() {
   const BuildInfo& build = GetBuildInfo();
   return fmt::format("check_aliyun_ecs {} (revision {}, built by {})\n", build.version,
@@ -265,34 +304,10 @@ std::string Version() {
 }  // namespace
 
 CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
-  CLI::App app(
-      "A monitoring plugin for an Alibaba Cloud ECS instance: judges what its metadata service, or "
-      "a\n"
-      "running aliyun_ecs_exporter, says of it.");
+  CLI::App app{std::string(kDescription)};
   app.name("check_aliyun_ecs");
   app.set_help_flag("-h,--help", "print this and exit (status 3)");
-  app.footer(
-      "States: OK (exit status 0), WARNING (1), CRITICAL (2), UNKNOWN (3); of several the worst, "
-      "in\n"
-      "the order CRITICAL, UNKNOWN, WARNING, OK.\n"
-      "\n"
-      "RANGE is [@][start:]end: alert outside of start..end, with @ inside. 10 is 0..10, 10: has "
-      "no\n"
-      "upper end, ~:10 no lower one. What it is compared with:\n"
-      "  spot         seconds left; without a range any notice is CRITICAL\n"
-      "  credentials  seconds left of the worst role (-w 1500: -c 600: by default)\n"
-      "  metadata     seconds that the last answer took\n"
-      "  bandwidth    percent of max-netbw-egress, all interfaces together (-w 80 -c 95 by "
-      "default)\n"
-      "hardening, identity and all take no range.\n"
-      "\n"
-      "Without --exporter it must run on the instance itself, and costs the metadata service a\n"
-      "session token and one to seven more requests.\n"
-      "\n"
-      "  check_aliyun_ecs --check spot -w 300: -c 120:\n"
-      "  check_aliyun_ecs --check credentials --role AppRole\n"
-      "  check_aliyun_ecs --check identity --expect instance_type=ecs.g6.large\n"
-      "  check_aliyun_ecs --check all --exclude hardening --exporter http://127.0.0.1:10200");
+  app.footer(std::string(kFooter));
   struct Flag {
     const char* names;
     const char* key;
@@ -302,29 +317,25 @@ CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
   };
   constexpr Flag kFlags[] = {
       {"--check", "check", "CHECK",
-       "spot, credentials, metadata, hardening, identity, bandwidth, or all of them (identity only "
-       "with --expect)"},
+       "spot, credentials, metadata, hardening, identity, bandwidth, or all"},
       {"-w,--warning", "warning", "RANGE", "WARNING when the value alerts"},
       {"-c,--critical", "critical", "RANGE", "CRITICAL when the value alerts"},
       {"-t,--timeout", "timeout", "SECONDS=10", "for the whole run"},
       {"--metadata-url", "metadata-url", "URL=http://100.100.100.200",
        "where the metadata service is"},
-      {"--mode", "mode", "hardened|normal", "with or without a session token (default hardened)"},
-      {"--exporter", "exporter", "URL",
-       "ask this aliyun_ecs_exporter instead; costs the metadata service nothing"},
+      {"--mode", "mode", "hardened|normal", "with or without a session token"},
+      {"--exporter", "exporter", "URL", "ask this aliyun_ecs_exporter instead"},
       {"--exporter-username", "exporter-username", "NAME", "of basic authentication"},
       {"--exporter-password-file", "exporter-password-file", "FILE",
        "its first line is the password"},
       {"--exporter-ca-file", "exporter-ca-file", "FILE", "certificates to trust (PEM)"},
       {"--exporter-cert-file", "exporter-cert-file", "FILE", "certificate of this client (PEM)"},
       {"--exporter-key-file", "exporter-key-file", "FILE", "and its key"},
-      {"--role", "role", "NAME|any|none",
-       "credentials: CRITICAL unless this RAM role, any, or none is attached"},
-      {"--expect", "expect", "NAME=VALUE",
-       "identity: CRITICAL unless it is so; names as on the metrics page; repeatable", true},
+      {"--role", "role", "NAME|any|none", "credentials: the role that must be attached"},
+      {"--expect", "expect", "NAME=VALUE", "identity: a label that must be so; repeatable", true},
       {"--interval", "interval", "SECONDS=3", "bandwidth: measured over this time"},
       {"--exclude", "exclude", "CHECK", "leave out of --check all; repeatable", true},
-      {"--output", "output", "nagios|checkmk", "checkmk: a local check's line for each check"},
+      {"--output", "output", "nagios|checkmk", "nagios by default"},
   };
   std::map<const Flag*, CLI::Option*> flags;
   for (const Flag& flag : kFlags) {
@@ -336,8 +347,7 @@ CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
   app.allow_extras();
   bool version = false;
   int verbosity = 0;
-  app.add_flag("-v,--verbose", verbosity,
-               "details behind the first line; -vv: what could not be read; -vvv: each request");
+  app.add_flag("-v,--verbose", verbosity, "details; -vv: what was not read; -vvv: each request");
   app.add_flag("-V,--version", version, "print the version and exit (status 3)");
 
   CheckInvocation invocation;
@@ -348,7 +358,7 @@ CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
     invocation.text = app.help();
     return invocation;
   } catch (const CLI::ParseError& error) {
-    return Refused(error.what());
+    return Refused(FlagIn(error.what()) + ": it lacks its value, or has one that it cannot have");
   }
   if (version) {
     invocation.action = CheckInvocation::Action::kPrint;
@@ -367,9 +377,8 @@ CheckInvocation ReadCheckOptions(int argc, const char* const* argv) {
   }
   for (const std::string& extra : app.remaining()) {
     // Without what may be a password.
-    complaints.push_back(extra.starts_with('-')
-                             ? JsonQuote(extra.substr(0, extra.find('='))) + " is not a flag"
-                             : "there is an argument that belongs to no flag");
+    complaints.push_back(extra.starts_with('-') ? JsonQuote(FlagIn(extra)) + " is not a flag"
+                                                : "there is an argument that belongs to no flag");
   }
   Maker maker(words);
   invocation.options = maker.Make();

@@ -105,12 +105,13 @@ Snapshot DirectSource::Ask(const Question& question) {
 
 bool DirectSource::HaveTimeFor(std::string_view stage) {
   const Duration left = deadline_ - clock_.Steady();
-  if (left < kShortestRequest) {
-    GiveUp(stage, {ErrorCode::kTimeout, "time was up before it was asked for"});
-    return false;
+  if (left >= kShortestRequest) {
+    client_.LimitRequestsTo(std::min(left, kLongestRequest));
+    return true;
   }
-  client_.LimitRequestsTo(std::min(left, kLongestRequest));
-  return true;
+  // The first reason counts.
+  if (!given_up_) GiveUp(stage, {ErrorCode::kTimeout, "time was up before it was asked for"});
+  return false;
 }
 
 bool DirectSource::GetToken() {
@@ -126,7 +127,7 @@ bool DirectSource::GetToken() {
   access_.OnNoToken(exchange, error);
   GiveUp(kToken, error);
   // Whoever refuses a token may still answer without: then a proxy made it refuse.
-  if (error.code == ErrorCode::kForbidden && HaveTimeFor(kProbe)) Probe();
+  if (error.code == ErrorCode::kForbidden) Probe();
   return false;
 }
 
@@ -186,11 +187,14 @@ void DirectSource::Read(Reading& reading, const std::string& path, const Row& ro
 }
 
 void DirectSource::Note(std::string_view stage, const Exchange& exchange) {
-  if (exchange.status) snapshot_.latency = exchange.duration;
+  // The slowest: each of them keeps somebody waiting.
+  if (exchange.status) {
+    snapshot_.latency = std::max(snapshot_.latency.value_or(Duration::zero()), exchange.duration);
+  }
   if (exchange.date) clock_skew_.Observe(exchange.sent_at, exchange.duration, *exchange.date);
   snapshot_.clock_skew = clock_skew_.Estimate();
   journal_.push_back(fmt::format(
-      "asked {}: {}, {:.3g} ms", stage,
+      "asked {}: {}, {:.1f} ms", stage,
       exchange.status ? std::to_string(*exchange.status) : exchange.answer.error().message,
       1000 * ToSeconds(exchange.duration)));
 }

@@ -1,5 +1,6 @@
 #include "check/exporter_source.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,8 +9,11 @@
 namespace aliyun_ecs {
 namespace {
 
-constexpr std::size_t kMaxReportBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxReportBytes = std::size_t{2} << 20;
 constexpr Duration kClocksMayDiffer = std::chrono::seconds(30);
+
+// More makes nothing older.
+constexpr Duration kOldEnough = std::chrono::hours(24 * 366 * 5);
 
 tl::unexpected<Error> FailByStatus(int status) {
   const std::string answered = "the exporter answered " + std::to_string(status);
@@ -42,10 +46,11 @@ Result<ExporterReport> AskExporter(HttpTransport& transport, const Clock& clock,
   const Duration lag = sent.system - told->time;
   ExporterReport report{std::move(told->snapshot), Now(clock), std::nullopt};
   report.now.system = told->time + (report.now.steady - sent.steady);
+  if (lag > kClocksMayDiffer || lag < -kClocksMayDiffer) report.lag = lag;
   if (lag > kClocksMayDiffer) {
-    report.held_back = lag;
-    report.now.steady += lag;
-    report.now.system += lag;
+    const Duration counted = std::min(lag, kOldEnough);
+    report.now.steady += counted;
+    report.now.system += counted;
   }
   return report;
 }

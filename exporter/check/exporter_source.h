@@ -12,15 +12,16 @@ namespace aliyun_ecs {
 struct ExporterReport {
   Snapshot snapshot;
   Instant now;
-  // How much older the report is than it says, by this machine's wall clock; the ages count it.
-  std::optional<Duration> held_back;
+  // How far the time of the report lies behind this machine's wall clock, or ahead of it
+  // (negative), where that is more than clocks may differ. What lies behind is counted in the ages.
+  std::optional<Duration> lag;
 };
 
 // Asks the exporter behind `transport` for its /snapshot, within `timeout`.
 //
 // A copy that a cache kept would look fresh for ever. So a report whose time lies more than half a
-// minute behind this machine's wall clock is taken to be as old as that; where the clocks differ
-// that much, one of them has to be set.
+// minute behind this machine's wall clock is taken to be as old as that. Of one that lies as far
+// ahead nobody can say how old it is. Where the clocks differ that much, one of them has to be set.
 //
 // kTimeout, kUnreachable, kUnauthorized, kRefused and kMalformed, with a sentence.
 [[nodiscard]] Result<ExporterReport> AskExporter(HttpTransport& transport, const Clock& clock,

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "check/cloud_init.h"
 #include "metadata/judge.h"
 
 namespace aliyun_ecs {
 namespace {
-
-constexpr int kIntervalsOfTrust = 3;
 
 // Long enough for the pauses between the exporter's probes of a service that does not answer.
 constexpr Duration kPublishedAtLeastEvery = std::chrono::seconds(60);
@@ -21,6 +20,9 @@ constexpr ItemId kZoneId = ItemAt("zone-id");
 constexpr ItemId kMaxEgress = ItemAt("instance/max-netbw-egress");
 
 constexpr std::string_view kNotProven = "whoever answers has not shown to be the metadata service";
+
+// A clock that is wrong by less needs no mention.
+constexpr Duration kSkewWorthTelling = std::chrono::seconds(5);
 
 constexpr double kBytesPerKilobit = 1000.0 / 8;
 
@@ -68,14 +70,28 @@ class Judgement {
     verdict_.state = state;
     verdict_.text = std::move(text);
   }
+  void ConcludeUnknown(std::string_view what, std::string reason) {
+    Conclude(CheckState::kUnknown, std::string(what) + ": " + reason);
+    verdict_.reason = std::move(reason);
+  }
   [[nodiscard]] static CheckState Assess(double value, const std::optional<Range>& warning,
                                          const std::optional<Range>& critical) {
     if (critical && critical->Alerts(value)) return CheckState::kCritical;
     return warning && warning->Alerts(value) ? CheckState::kWarning : CheckState::kOk;
   }
 
-  [[nodiscard]] Duration TrustIn(RefreshClass refresh) const {
-    return kIntervalsOfTrust * snapshot_.RefreshInterval(refresh);
+  // How far the instance's clock is ahead of the service's; what is too little to tell is nothing.
+  [[nodiscard]] Duration Skew() const {
+    const Duration skew = snapshot_.clock_skew.value_or(Duration::zero());
+    return std::chrono::abs(skew) < kSkewWorthTelling ? Duration::zero() : skew;
+  }
+  // How long until a time that the service told: by the service's clock, because the instance's may
+  // be wrong.
+  [[nodiscard]] Duration LeftUntil(SystemTime time) const { return time - (now_.system - Skew()); }
+  [[nodiscard]] std::string SkewInWords() const;
+  [[nodiscard]] bool NewsAreOld() const;
+  [[nodiscard]] std::string AgeOfNews() const {
+    return HumanDuration(now_.steady - snapshot_.published_at.steady);
   }
   [[nodiscard]] Duration AgeOf(const Answer& answer) const {
     return now_.steady - answer.at.steady;
@@ -113,7 +129,9 @@ std::string Judgement::WhyAccessIsBad(const Reading* reading) const {
 std::optional<std::string> Judgement::WhyNotKnown(const Reading* reading,
                                                   RefreshClass refresh) const {
   if (reading == nullptr) return "it is not among what is read";
-  if (reading->answer && AgeOf(*reading->answer) < TrustIn(refresh)) return std::nullopt;
+  if (reading->answer && IsYoung(snapshot_, reading->answer->at.steady, refresh, now_)) {
+    return std::nullopt;
+  }
   if (!IsGood(snapshot_.access)) return WhyAccessIsBad(reading);
   if (reading->failure) return reading->failure->message;
   if (!reading->answer) return "it was not read yet";
@@ -133,21 +151,19 @@ std::string Judgement::WhySpotIsUnknown() const {
 void Judgement::Spot() {
   const SpotVerdict spot = JudgeSpot(snapshot_, now_);
   if (spot.state == SpotState::kUnknown) {
-    return Conclude(CheckState::kUnknown,
-                    "not known whether it will be taken away: " + WhySpotIsUnknown());
+    return ConcludeUnknown("not known whether it will be taken away", WhySpotIsUnknown());
   }
   if (spot.state == SpotState::kNone) return Conclude(CheckState::kOk, "no termination notice");
-  const Duration left = *spot.termination - now_.system;
+  const Duration left = LeftUntil(*spot.termination);
   const bool ranges = criteria_.warning || criteria_.critical;
   const double seconds = ToSeconds(left);
   verdict_.perfdata.push_back(
       {"termination_in", seconds, "s", criteria_.warning, criteria_.critical, {}, {}});
   verdict_.details.push_back("notice first seen " + FormatUtc(*spot.first_seen));
-  Conclude(
-      ranges ? Assess(seconds, criteria_.warning, criteria_.critical) : CheckState::kCritical,
-      left < Duration::zero()
-          ? "the instance was to be taken away " + In(left) + ", " + FormatUtc(*spot.termination)
-          : "the instance will be taken away " + In(left) + ", " + FormatUtc(*spot.termination));
+  Conclude(ranges ? Assess(seconds, criteria_.warning, criteria_.critical) : CheckState::kCritical,
+           fmt::format("the instance {} be taken away {}, {}{}",
+                       left < Duration::zero() ? "was to" : "will", In(left),
+                       FormatUtc(*spot.termination), SkewInWords()));
 }
 
 // Worst first; those of the same state in their order.
@@ -179,13 +195,13 @@ Judgement::Finding Judgement::OneRole(const std::string& role) {
   }
   const std::optional<Range> warning = criteria_.warning ? criteria_.warning : Default("1500:");
   const std::optional<Range> critical = criteria_.critical ? criteria_.critical : Default("600:");
-  const Duration left = *credentials.expiration - now_.system;
+  const Duration left = LeftUntil(*credentials.expiration);
   const double seconds = ToSeconds(left);
   verdict_.perfdata.push_back({LabelOf(role), seconds, "s", warning, critical, {}, {}});
   return {Assess(seconds, warning, critical),
-          fmt::format("the credential of role {} {} {}, {}", role,
+          fmt::format("the credential of role {} {} {}, {}{}", role,
                       left < Duration::zero() ? "expired" : "expires", In(left),
-                      FormatUtc(*credentials.expiration))};
+                      FormatUtc(*credentials.expiration), SkewInWords())};
 }
 
 void Judgement::Credentials() {
@@ -193,8 +209,8 @@ void Judgement::Credentials() {
   const auto why = WhyNotKnown(listing ? &*listing : nullptr, RefreshClass::kListing);
   const auto attached = RoleAttached(snapshot_);
   if (why || !attached) {
-    return Conclude(CheckState::kUnknown, "not known whether a RAM role is attached: " +
-                                              why.value_or(std::string(kNotProven)));
+    return ConcludeUnknown("not known whether a RAM role is attached",
+                           why.value_or(std::string(kNotProven)));
   }
   const auto& expected = criteria_.role;
   if (!*attached) {
@@ -222,17 +238,26 @@ void Judgement::Credentials() {
   ConcludeWorst(std::move(findings));
 }
 
-void Judgement::Metadata() {
-  // What the exporter says of it must not be of an hour ago.
+std::string Judgement::SkewInWords() const {
+  const Duration skew = Skew();
+  if (skew == Duration::zero()) return "";
+  return " by the service's clock; the instance's is " + HumanDuration(skew) +
+         (skew > Duration::zero() ? " ahead" : " behind");
+}
+
+// Whether the exporter has asked the service nothing for longer than it should.
+bool Judgement::NewsAreOld() const {
   const bool reads_spot = snapshot_.Find(kSpotTerminationTime) != nullptr;
-  const Duration trust = std::max(
-      TrustIn(reads_spot ? RefreshClass::kSpot : RefreshClass::kListing), kPublishedAtLeastEvery);
-  const SteadyTime good_until =
-      std::max(snapshot_.published_at.steady, snapshot_.paused_until) + trust;
-  if (now_.steady >= good_until) {
+  const auto refresh = reads_spot ? RefreshClass::kSpot : RefreshClass::kListing;
+  const SteadyTime published = std::max(snapshot_.published_at.steady, snapshot_.paused_until);
+  return !IsYoung(snapshot_, published, refresh, now_) &&
+         now_.steady - published >= kPublishedAtLeastEvery;
+}
+
+void Judgement::Metadata() {
+  if (NewsAreOld()) {
     return Conclude(CheckState::kUnknown,
-                    "the last news of the metadata service is " +
-                        HumanDuration(now_.steady - snapshot_.published_at.steady) + " old");
+                    "the last news of the metadata service is " + AgeOfNews() + " old");
   }
   const Reading* const id = snapshot_.Find(kInstanceId);
   if (snapshot_.latency) {
@@ -260,31 +285,38 @@ void Judgement::Metadata() {
   if (!IsProven(snapshot_) || !snapshot_.latency) {
     return Conclude(CheckState::kCritical, std::string(kNotProven));
   }
-  Conclude(Assess(ToSeconds(*snapshot_.latency), criteria_.warning, criteria_.critical),
-           fmt::format("the metadata service answers in {} mode, in {:.3g} ms",
-                       snapshot_.hardened ? "hardened" : "normal",
-                       1000 * ToSeconds(*snapshot_.latency)));
+  const double seconds = ToSeconds(*snapshot_.latency);
+  const CheckState state = Assess(seconds, criteria_.warning, criteria_.critical);
+  // What fails for one item is that item's trouble; the service's when it fails for another, too.
+  if (!snapshot_.up.value_or(false)) {
+    return Conclude(Worse(state, CheckState::kWarning),
+                    "the metadata service did not answer the newest request as it should");
+  }
+  Conclude(state, fmt::format("the metadata service answers in {} mode, in {:.1f} ms",
+                              snapshot_.hardened ? "hardened" : "normal", 1000 * seconds));
 }
 
 std::string Judgement::WhyPostureIsUnknown() const {
+  if (NewsAreOld()) return "the last news of the metadata service is " + AgeOfNews() + " old";
   if (!IsGood(snapshot_.access)) return WhyAccessIsBad(snapshot_.Find(kInstanceId));
   if (snapshot_.hardened && snapshot_.RefreshInterval(RefreshClass::kPosture) == Duration::zero()) {
     return "the exporter does not ask for it (--poll.posture-interval)";
   }
-  if (snapshot_.posture) {
+  if (snapshot_.posture && !NormalModeOpen(snapshot_, now_)) {
     return "the last answer is " + HumanDuration(now_.steady - snapshot_.posture->at.steady) +
            " old";
   }
+  if (!IsProven(snapshot_)) return std::string(kNotProven);
   return "the request without a session token was not answered as the metadata service does";
 }
 
 void Judgement::Hardening() {
   const auto open = NormalModeOpen(snapshot_, now_);
-  // A 403 says so only from the service.
-  const bool sure = IsGood(snapshot_.access) || snapshot_.access == AccessState::kHardenedOnly;
-  if (!open || (!*open && !sure)) {
-    return Conclude(CheckState::kUnknown,
-                    "not known whether normal mode is open: " + WhyPostureIsUnknown());
+  // A 403 says something of the service only when it comes from the service.
+  const bool sure = (IsGood(snapshot_.access) && IsProven(snapshot_)) ||
+                    snapshot_.access == AccessState::kHardenedOnly;
+  if (!open || NewsAreOld() || (!*open && !sure)) {
+    return ConcludeUnknown("not known whether normal mode is open", WhyPostureIsUnknown());
   }
   if (!*open) {
     return Conclude(CheckState::kOk,
@@ -310,6 +342,12 @@ void Judgement::Identity() {
       continue;
     }
     const auto* const value = reading->Get<std::string>();
+    // Any web server says that there is none.
+    if (value == nullptr && !IsProven(snapshot_)) {
+      findings.push_back(
+          {CheckState::kUnknown, label + " is not known: " + std::string(kNotProven)});
+      continue;
+    }
     const std::string actual = value == nullptr ? "" : *value;
     const auto quoted = [](const std::string& text) { return text.empty() ? "none" : text; };
     if (actual == expected) {
@@ -324,8 +362,7 @@ void Judgement::Identity() {
   for (const ItemId item : {kInstanceId, kInstanceType, kZoneId}) {
     const Reading* const reading = snapshot_.Find(item);
     if (const auto why = WhyNotKnown(reading, RefreshClass::kIdentity)) {
-      return Conclude(CheckState::kUnknown,
-                      std::string(Row(item).label) + " is not known: " + *why);
+      return ConcludeUnknown(std::string(Row(item).label) + " is not known", *why);
     }
     text += (text.empty() ? "" : ", ") + *reading->Get<std::string>();
   }
@@ -334,7 +371,7 @@ void Judgement::Identity() {
 
 void Judgement::Bandwidth() {
   const auto unknown = [&](std::string why) {
-    Conclude(CheckState::kUnknown, "not known how much of the bandwidth is used: " + why);
+    ConcludeUnknown("not known how much of the bandwidth is used", std::move(why));
   };
   const Reading* const limit_reading = snapshot_.Find(kMaxEgress);
   if (const auto why = WhyNotKnown(limit_reading, RefreshClass::kIdentity)) return unknown(*why);
@@ -357,7 +394,7 @@ void Judgement::Bandwidth() {
   const double percent = 100 * traffic.bytes_per_second / limit;
   verdict_.perfdata.push_back({"egress", percent, "%", warning, critical, 0, {}});
   verdict_.perfdata.push_back(
-      {"egress_bytes_per_second", traffic.bytes_per_second, "B", {}, {}, 0, limit});
+      {"egress_bytes_per_second", std::round(traffic.bytes_per_second), "B", {}, {}, 0, limit});
   const CheckState state = Assess(percent, warning, critical);
   std::string text = fmt::format(
       "{:.1f} % of the outbound limit is used: {:.1f} of {:.1f} Mbit/s over {:.1f} s by {} "

@@ -23,7 +23,7 @@ struct ExpectedRole {
 // What the user asks of the checks.
 struct Criteria {
   // Of the value of one check; Judge has defaults. Spot and credentials: seconds left; metadata:
-  // seconds that an answer takes; bandwidth: percent of the limit. The others have no value.
+  // seconds that an answer took; bandwidth: percent of the limit. The others have no value.
   std::optional<Range> warning, critical;
   std::optional<ExpectedRole> role;
   // An item with one value for the instance, and its value; empty: the instance has none.
@@ -39,8 +39,9 @@ struct Evidence {
   std::optional<std::string> cloud_init;  // its version
 };
 
-// The verdict of one check. Never OK on what was not read, or longer ago than three of its refresh
-// intervals; UNKNOWN then, with the reason. But whether the metadata service answers is the
+// The verdict of one check. Never OK on what was not read, or too long ago (IsYoung); UNKNOWN then,
+// with the reason. Times that the service told are compared with the service's clock, where that is
+// known. But whether the metadata service answers is the
 // question of Check::kMetadata itself: CRITICAL when it does not, WARNING when it throttles.
 //
 //   spot         a notice is CRITICAL, or what the ranges say of the seconds left when one is given

@@ -3,6 +3,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <optional>
@@ -31,18 +34,34 @@ constexpr int kUnknownStatus = static_cast<int>(CheckState::kUnknown);
 
 std::string UserAgent() { return "check_aliyun_ecs/" + std::string(GetBuildInfo().version); }
 
-// Should anything hang that has no time limit of its own, such as a file of a lost file server.
+// Ends the process in time should anything hang that has no time limit of its own, such as a file
+// of a lost file server. One in a process.
 class LastResort {
  public:
+  // `words`: what is to be printed then.
   LastResort(std::string words, Duration after) {
-    words_ = std::move(words);
+    // Never destroyed: the handler may run at any moment.
+    words_ = new std::string(std::move(words));
     struct sigaction action {};
     action.sa_handler = [](int) {
       // Only what a signal handler may do.
-      if (write(STDOUT_FILENO, words_.data(), words_.size()) < 0) _exit(kUnknownStatus);
+      if (write(STDOUT_FILENO, words_->data(), words_->size()) < 0) _exit(kUnknownStatus);
       _exit(kUnknownStatus);
     };
     sigaction(SIGALRM, &action, nullptr);
+    // A parent may have left it blocked.
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
+    SetTimer(after);
+  }
+  ~LastResort() { SetTimer(Duration::zero()); }
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+
+ private:
+  static void SetTimer(Duration after) {
     const auto whole = std::chrono::floor<std::chrono::seconds>(after);
     itimerval timer{};
     timer.it_value.tv_sec = whole.count();
@@ -50,14 +69,14 @@ class LastResort {
     setitimer(ITIMER_REAL, &timer, nullptr);
   }
 
- private:
-  static inline std::string words_;
+  static inline const std::string* words_ = nullptr;
 };
 
 // What one run finds out, in whichever way.
 struct Findings {
   Evidence evidence;
   std::vector<std::string> notes;  // how it was found out, for -vvv
+  std::optional<Duration> lag;     // of an exporter's report; ExporterReport::lag
 };
 
 Result<Findings> AskTheExporter(const CheckOptions& options, const Clock& clock,
@@ -73,15 +92,15 @@ Result<Findings> AskTheExporter(const CheckOptions& options, const Clock& clock,
     access.password = *std::move(password);
   }
   CurlTransport transport(options.exporter_url, UserAgent(), std::move(access));
-  auto report = AskExporter(transport, clock, deadline - clock.Steady());
-  if (!report) return tl::unexpected(std::move(report).error());
-  Findings findings;
-  if (report->held_back) {
-    findings.notes.push_back("the exporter's answer is " + HumanDuration(*report->held_back) +
-                             " old by this machine's clock: a copy, or one of the clocks is wrong");
+  constexpr Duration kShortest = std::chrono::milliseconds(1);  // libcurl takes 0 for "no limit"
+  auto report = AskExporter(transport, clock, std::max(deadline - clock.Steady(), kShortest));
+  if (!report) {
+    return Fail(report.error().code, options.exporter_url + ": " + report.error().message);
   }
+  Findings findings;
   findings.evidence.snapshot = std::move(report->snapshot);
   findings.evidence.now = report->now;
+  findings.lag = report->lag;
   return findings;
 }
 
@@ -102,13 +121,27 @@ Findings AskTheService(const CheckOptions& options, const Clock& clock, SteadyTi
 std::vector<std::string> Troubles(const Snapshot& snapshot) {
   std::vector<std::string> troubles;
   const auto add = [&](const std::string& path, const Reading& reading) {
-    if (reading.failure) troubles.push_back("not read: " + path + ": " + reading.failure->message);
+    if (!reading.failure) return;
+    const std::string& message = reading.failure->message;
+    const bool named = message.find(path) != std::string::npos;
+    troubles.push_back("not read: " + (named ? message : path + ": " + message));
   };
   for (const auto& [key, reading] : snapshot.readings) add(PathOf(key.item, key.index), reading);
   for (std::size_t i = 0; i < kDirectories.size(); ++i) {
     if (snapshot.listings[i]) add(std::string(kDirectories[i].path), *snapshot.listings[i]);
   }
   return troubles;
+}
+
+// A report that may be a copy, or comes from a machine with another time, is told of, and proves
+// nothing well that cannot be dated.
+void Doubt(Verdict& verdict, Duration lag) {
+  const bool behind = lag > Duration::zero();
+  if (!behind && verdict.state == CheckState::kOk) verdict.state = CheckState::kUnknown;
+  verdict.text += " (the exporter's answer is dated " + HumanDuration(lag) +
+                  (behind ? " behind" : " ahead of") +
+                  " this machine's clock: it is a copy, or one of the clocks is wrong)";
+  verdict.reason.clear();
 }
 
 bool Includes(const CheckOptions& options, Check check) {
@@ -128,8 +161,7 @@ void WaitUntil(const Clock& clock, SteadyTime time) {
   }
 }
 
-// The second reading of the counters, for which it is worth waiting only if there is something to
-// compare with.
+// The second reading of the counters. Nobody waits for it who has nothing to compare it with.
 std::optional<Result<Traffic>> MeasureTraffic(const Snapshot& snapshot, const Clock& clock,
                                               const Result<TrafficCounters>& before,
                                               Duration interval) {
@@ -137,6 +169,8 @@ std::optional<Result<Traffic>> MeasureTraffic(const Snapshot& snapshot, const Cl
   const auto& listing = snapshot.Listing(Directory::kInterfaces);
   const auto* const macs = listing ? listing->Get<std::vector<std::string>>() : nullptr;
   if (macs == nullptr) return std::nullopt;
+  // Which of them are seen here at all.
+  if (TrafficBetween(*before, *before, *macs).counted.empty()) return Traffic{{}, {}, {}, *macs};
   WaitUntil(clock, before->at + interval);
   const auto after = ReadTrafficCounters(clock);
   if (!after) return tl::unexpected(after.error());
@@ -156,7 +190,7 @@ std::string PrintUnknown(const CheckOptions& options, const std::string& text) {
   }
   std::vector<Verdict> verdicts;
   for (const Check check : options.checks) {
-    verdicts.push_back({check, CheckState::kUnknown, text, {}, {}});
+    verdicts.push_back({check, CheckState::kUnknown, text, {}, {}, {}});
   }
   return Print(options, verdicts, {});
 }
@@ -176,7 +210,9 @@ int Main(int argc, const char* const* argv) {
   const RealClock clock;
   const SteadyTime deadline = clock.Steady() + options.timeout;
   const LastResort last_resort(
-      PrintUnknown(options, "no end within " + HumanDuration(options.timeout)),
+      PrintUnknown(options,
+                   fmt::format("no end within {:g} s: something local hangs, such as a file",
+                               ToSeconds(options.timeout))),
       options.timeout + std::chrono::milliseconds(100));
   ForbidCoreFiles();
   signal(SIGPIPE, SIG_IGN);
@@ -192,7 +228,11 @@ int Main(int argc, const char* const* argv) {
   }
   Evidence& evidence = findings->evidence;
   if (measure) {
+    const SteadyTime asked = clock.Steady();
     evidence.traffic = MeasureTraffic(evidence.snapshot, clock, before, options.interval);
+    // What was read has grown older meanwhile.
+    evidence.now.steady += clock.Steady() - asked;
+    evidence.now.system += clock.Steady() - asked;
   }
   // Of an exporter elsewhere this machine's cloud-init says nothing.
   if (direct && Includes(options, Check::kHardening)) evidence.cloud_init = InstalledCloudInit();
@@ -200,6 +240,7 @@ int Main(int argc, const char* const* argv) {
   std::vector<Verdict> verdicts;
   for (const Check check : options.checks) {
     verdicts.push_back(Judge(check, evidence, options.criteria));
+    if (findings->lag) Doubt(verdicts.back(), *findings->lag);
   }
   constexpr int kWithTroubles = 2, kWithRequests = 3;
   std::vector<std::string> notes;

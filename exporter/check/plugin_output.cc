@@ -1,6 +1,10 @@
 #include "check/plugin_output.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
 
 #include "base/text.h"
 
@@ -71,22 +75,34 @@ std::string ToCheckmk(const Perfdata& perfdata) {
   return text;
 }
 
-// What is wrong, worst first, then what is well.
+// What is wrong, worst first, then what is well. What several checks do not know for the same
+// reason is said once.
 std::string TextOfAll(const std::vector<Verdict>& verdicts) {
-  std::string wrong, well;
+  std::vector<std::string> parts;
+  std::string well;
   for (const CheckState state :
-       {CheckState::kCritical, CheckState::kUnknown, CheckState::kWarning}) {
-    for (const Verdict& verdict : verdicts) {
-      if (verdict.state != state) continue;
-      wrong += fmt::format("{} {}: {}; ", Name(verdict.check), Name(verdict.state), verdict.text);
+       {CheckState::kCritical, CheckState::kUnknown, CheckState::kWarning, CheckState::kOk}) {
+    for (auto verdict = verdicts.begin(); verdict != verdicts.end(); ++verdict) {
+      if (verdict->state != state) continue;
+      const auto shares = [&](const Verdict& other) {
+        return !verdict->reason.empty() && other.reason == verdict->reason;
+      };
+      if (std::any_of(verdicts.begin(), verdict, shares)) continue;
+      std::string names(Name(verdict->check));
+      const bool shared = std::any_of(verdict + 1, verdicts.end(), shares);
+      for (auto other = verdict + 1; other != verdicts.end(); ++other) {
+        if (shares(*other)) names += ", " + std::string(Name(other->check));
+      }
+      if (state == CheckState::kOk) {
+        well += (well.empty() ? "" : ", ") + names;
+      } else {
+        parts.push_back(
+            fmt::format("{} {}: {}", names, Name(state), shared ? verdict->reason : verdict->text));
+      }
     }
   }
-  for (const Verdict& verdict : verdicts) {
-    if (verdict.state != CheckState::kOk) continue;
-    well += (well.empty() ? "" : ", ") + std::string(Name(verdict.check));
-  }
-  if (!well.empty()) return wrong + well + " OK";
-  return wrong.substr(0, wrong.size() - 2);
+  if (!well.empty()) parts.push_back(well + " OK");
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 }  // namespace
@@ -113,15 +129,18 @@ std::string PluginOutput(const std::vector<Verdict>& verdicts, bool together, in
   if (!numbers.empty()) output += " |" + numbers;
   output += '\n';
   if (verbosity < 1) return output;
+  std::set<std::string> said;
+  const auto say = [&](const std::string& line) {
+    if (said.insert(line).second) output += Harmless(line) + '\n';
+  };
   for (const Verdict& verdict : verdicts) {
     if (together) {
-      output += Harmless(fmt::format("{} {} - {}", UpperCase(Name(verdict.check)),
-                                     Name(verdict.state), verdict.text)) +
-                '\n';
+      say(fmt::format("{} {} - {}", UpperCase(Name(verdict.check)), Name(verdict.state),
+                      verdict.text));
     }
-    for (const std::string& line : verdict.details) output += Harmless(line) + '\n';
+    for (const std::string& line : verdict.details) say(line);
   }
-  for (const std::string& line : more) output += Harmless(line) + '\n';
+  for (const std::string& line : more) say(line);
   return output;
 }
 

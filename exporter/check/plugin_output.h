@@ -15,7 +15,7 @@ namespace aliyun_ecs {
 //   ALIYUN_ECS SPOT OK - no termination notice | 'latency'=0.003s;;;0
 //
 // Together they are "ALIYUN_ECS ALL …": the worst state, what is wrong, worst first, and which are
-// well. With `verbosity` 1 or more the details follow, a line each, and then `more`. Texts that
+// well. With `verbosity` 1 or more the details follow, each line once, and then `more`. Texts that
 // people or the service chose are made harmless: one line each, and no "|".
 [[nodiscard]] std::string PluginOutput(const std::vector<Verdict>& verdicts, bool together,
                                        int verbosity, const std::vector<std::string>& more);

@@ -2,8 +2,10 @@
 
 #include <charconv>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/text.h"
@@ -15,14 +17,33 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = 4096;
 
-// The kernel links what a device lies on as "lower_NAME".
+std::string ContentOf(const fs::path& file) {
+  const auto content = ReadWholeFile(file, kMaxFileBytes);
+  return content ? std::string(Trim(*content)) : std::string();
+}
+
+// The kernel links what a device lies on as "lower_NAME"; over the border of a network namespace
+// only the numbers differ.
 bool LiesOnAnother(const fs::path& device) {
+  if (ContentOf(device / "iflink") != ContentOf(device / "ifindex")) return true;
   std::error_code error;
   for (fs::directory_iterator entry(device, error), end; !error && entry != end;
        entry.increment(error)) {
     if (entry->path().filename().string().starts_with("lower_")) return true;
   }
   return false;
+}
+
+bool IsHardware(const fs::path& device) {
+  std::error_code error;
+  return fs::exists(device / "device", error);
+}
+
+std::optional<std::uint64_t> ParseCount(std::string_view digits) {
+  std::uint64_t count = 0;
+  const char* const last = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), last, count);
+  return error == std::errc() && end == last ? std::optional(count) : std::nullopt;
 }
 
 }  // namespace
@@ -37,18 +58,22 @@ Result<TrafficCounters> ReadTrafficCounters(const Clock& clock, const std::strin
                 JsonQuote(folder.string()) + " cannot be read: " + error.message());
   }
   counters.at = clock.Steady();
+  std::map<std::string, std::uint64_t> of_hardware, of_others;  // by MAC address
   for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
     const fs::path& device = entry->path();
-    const auto mac = ReadWholeFile(device / "address", kMaxFileBytes);
-    const auto sent = ReadWholeFile(device / "statistics/tx_bytes", kMaxFileBytes);
+    std::string mac = ContentOf(device / "bonding_slave/perm_hwaddr");
+    if (mac.empty()) mac = ContentOf(device / "address");
+    const auto sent = ParseCount(ContentOf(device / "statistics/tx_bytes"));
     // An interface may go while we look at it.
-    if (!mac || !sent || LiesOnAnother(device)) continue;
-    const std::string_view digits = Trim(*sent);
-    std::uint64_t bytes = 0;
-    const auto [last, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
-    if (bad != std::errc() || last != digits.data() + digits.size()) continue;
-    counters.sent_bytes[LowerCase(Trim(*mac))] += bytes;
+    if (mac.empty() || !sent) continue;
+    if (IsHardware(device)) {
+      of_hardware[LowerCase(mac)] += *sent;
+    } else if (!LiesOnAnother(device)) {
+      of_others[LowerCase(mac)] += *sent;
+    }
   }
+  counters.sent_bytes = std::move(of_hardware);
+  counters.sent_bytes.merge(of_others);  // keeps what is there
   return counters;
 }
 
@@ -68,7 +93,9 @@ Traffic TrafficBetween(const TrafficCounters& before, const TrafficCounters& aft
     bytes += to->second - from->second;
     traffic.counted.push_back(mac);
   }
-  traffic.bytes_per_second = static_cast<double>(bytes) / ToSeconds(traffic.over);
+  if (traffic.over > Duration::zero()) {
+    traffic.bytes_per_second = static_cast<double>(bytes) / ToSeconds(traffic.over);
+  }
   return traffic;
 }
 

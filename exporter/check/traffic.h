@@ -17,9 +17,11 @@ struct TrafficCounters {
   std::map<std::string, std::uint64_t> sent_bytes;  // by MAC address, in small letters
 };
 
-// Reads the counters of this machine's network interfaces. Devices that lie on top of another one,
-// a VLAN, bond or bridge, are left out: what they send is counted below them, under the same MAC
-// address. kUnavailable where the kernel shows no interfaces at all.
+// Reads the counters of this machine's network interfaces. Several devices may have one MAC
+// address; what is sent is to be counted once. Where one of them is hardware, the others are left
+// out. Where none is, as in a virtual network, those are left out that lie on another one: a VLAN
+// or bridge, or an ipvlan whose parent is in another network namespace. A port of a bond goes by
+// the address that it was made with. kUnavailable where the kernel shows no interfaces at all.
 //
 // `root`: below which sys/class/net is looked for; ends in a slash.
 [[nodiscard]] Result<TrafficCounters> ReadTrafficCounters(const Clock& clock,
@@ -34,7 +36,7 @@ struct Traffic {
 
 // `macs`: those of the instance. An interface that is not seen in both readings, or whose counter
 // ran backwards in between (it was taken away and came back), is missing.
-// REQUIRES: before.at < after.at.
+// Of the same moment twice it tells only which interfaces are seen.
 [[nodiscard]] Traffic TrafficBetween(const TrafficCounters& before, const TrafficCounters& after,
                                      const std::vector<std::string>& macs);
 

@@ -48,6 +48,7 @@ struct Verdict {
   std::string text;  // one sentence, without a dot; may quote the service
   std::vector<Perfdata> perfdata;
   std::vector<std::string> details;  // lines for who asks for more (-v)
+  std::string reason;  // of an UNKNOWN that other checks may share: the end of the text
 };
 
 }  // namespace aliyun_ecs

@@ -30,9 +30,6 @@ constexpr int kRefreshSecondsWithNotice = 2;
 // A successor is offered 30 minutes before the end, and asked for every minute then.
 constexpr Duration kCredentialIsLate = minutes(20);
 
-// As JudgeSpot and NormalModeOpen have it.
-constexpr int kIntervalsOfTrust = 3;
-
 constexpr std::size_t kMostFailingItemsNamed = 5;
 
 // GIFs of one pixel: the state's colour in the browser's tab.

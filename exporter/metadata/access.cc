@@ -40,7 +40,8 @@ constexpr std::array<Row, kAccessStateCount> kRows{{
       "to "
       "its instance"}},
     {"hardened_only",
-     {"the metadata service answers in hardened mode only", "ask in hardened mode, which is the default"}},
+     {"the metadata service answers in hardened mode only",
+      "ask in hardened mode, which is the default"}},
     {"not_the_service",
      {"what answers does not speak as the metadata service does",
       "check the address, and look for a login page or another program there"}},

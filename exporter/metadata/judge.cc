@@ -5,7 +5,6 @@
 namespace aliyun_ecs {
 namespace {
 
-constexpr int kIntervalsOfTrust = 3;
 constexpr unsigned kTriesUntilSettled = 3;
 
 }  // namespace
@@ -33,8 +32,7 @@ SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
   if (Stands(spot, now.steady)) return {SpotState::kScheduled, spot.termination, spot.first_seen};
   const Reading* const reading = snapshot.Find(kSpotTerminationTime);
   if (reading == nullptr || !reading->answer || reading->value() != nullptr) return {};
-  const Duration age = now.steady - reading->answer->at.steady;
-  const bool young = age < kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kSpot);
+  const bool young = IsYoung(snapshot, reading->answer->at.steady, RefreshClass::kSpot, now);
   const bool malformed = reading->failure && reading->failure->code == ErrorCode::kMalformed;
   const bool none = young && !malformed && IsProven(snapshot);
   return {none ? SpotState::kNone : SpotState::kUnknown, {}, {}};
@@ -46,9 +44,8 @@ std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now) {
     if (snapshot.access == AccessState::kGood && IsProven(snapshot)) return true;
     return snapshot.access == AccessState::kHardenedOnly ? std::optional(false) : std::nullopt;
   }
-  if (!snapshot.posture) return std::nullopt;
-  const Duration age = now.steady - snapshot.posture->at.steady;
-  if (age >= kIntervalsOfTrust * snapshot.RefreshInterval(RefreshClass::kPosture)) {
+  if (!snapshot.posture ||
+      !IsYoung(snapshot, snapshot.posture->at.steady, RefreshClass::kPosture, now)) {
     return std::nullopt;
   }
   return snapshot.posture->normal_mode_open;

@@ -24,6 +24,13 @@ struct SpotVerdict {
   std::optional<SystemTime> first_seen;   // set exactly when scheduled
 };
 
+// What was heard longer ago than so many of its refresh intervals counts as not known.
+inline constexpr int kIntervalsOfTrust = 3;
+[[nodiscard]] inline bool IsYoung(const Snapshot& snapshot, SteadyTime heard, RefreshClass refresh,
+                                  Instant now) {
+  return now.steady - heard < kIntervalsOfTrust * snapshot.RefreshInterval(refresh);
+}
+
 // Whether whoever answers has shown to be a metadata service: by a session token or by any value at
 // all, and not by lacking what every instance has. Any web server answers 404.
 [[nodiscard]] bool IsProven(const Snapshot& snapshot);

@@ -173,8 +173,8 @@ struct Snapshot {
   std::optional<SystemTime> token_expiration;  // of the session token in use
   std::optional<bool> up;  // the newest exchange was an answer; nullopt: none yet
   AccessState access = AccessState::kUnknown;
-  std::optional<Posture> posture;      // in hardened mode, where it was asked for and told
-  std::optional<Duration> latency;     // of the newest exchange that ended in an HTTP answer
+  std::optional<Posture> posture;   // in hardened mode, where it was asked for and told
+  std::optional<Duration> latency;  // of the newest HTTP answer; in one run of a check: the slowest
   std::optional<Duration> clock_skew;  // of the local wall clock; positive: it is ahead
   bool ready = false;                  // scalars, spot and role are known, or were once
   bool filled = false;                 // everything was asked for at least once

@@ -14,6 +14,7 @@ namespace aliyun_ecs {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Told = nlohmann::json;  // its members are found quickly, however many there are
 
 constexpr int kVersion = 1;
 
@@ -86,34 +87,38 @@ Json ChangesToJson(const Snapshot& snapshot, Instant now) {
   return json;
 }
 
+// In seconds. Sums of a few of these stay within a Duration.
+constexpr double kLongestAge = 1e9;
+constexpr double kLongestInterval = 366 * 86400.0;
+constexpr double kFarthestTime = 7.3e9;  // 2200 in 1970; no time that is told lies farther
+
 // Reads members of one JSON object; remembers whether all was as it should be. What is missing or
 // of the wrong kind spoils it; null is allowed where it fills an optional.
 class Members {
  public:
-  explicit Members(const Json& json) : json_(json), good_(json.is_object()) {}
+  explicit Members(const Told& json) : json_(json), good_(json.is_object()) {}
 
   // nullptr when it is not there.
-  [[nodiscard]] const Json* Find(const char* name) const {
+  [[nodiscard]] const Told* Find(const char* name) const {
     return json_.is_object() && json_.contains(name) ? &json_[name] : nullptr;
   }
 
   void Read(const char* name, bool& into) {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     if (member == nullptr || !member->is_boolean()) return Spoil();
     into = member->get<bool>();
   }
   void Read(const char* name, std::string& into) {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     if (member == nullptr || !member->is_string()) return Spoil();
     into = member->get<std::string>();
   }
-  // Seconds, from `least` on, and no more than a Duration can be added to.
-  void Read(const char* name, Duration& into, double least) {
-    constexpr double kMost = 7.3e9;  // as far as a time can be that the service told
-    const Json* const member = Find(name);
+  // Seconds from `least` to `most`.
+  void Read(const char* name, Duration& into, double least, double most) {
+    const Told* const member = Find(name);
     if (member == nullptr || !member->is_number()) return Spoil();
     const double seconds = member->get<double>();
-    if (!(seconds >= least && seconds <= kMost)) return Spoil();
+    if (!(seconds >= least && seconds <= most)) return Spoil();
     into = std::chrono::round<Duration>(std::chrono::duration<double>(seconds));
   }
   void Read(const char* name, SystemTime& into) {
@@ -125,7 +130,7 @@ class Members {
   }
   template <typename T, typename... Limits>
   void Read(const char* name, std::optional<T>& into, Limits... limits) {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     if (member == nullptr) return Spoil();
     if (member->is_null()) return into.reset();
     Read(name, into.emplace(), limits...);
@@ -135,25 +140,25 @@ class Members {
   [[nodiscard]] bool good() const { return good_; }
 
  private:
-  const Json& json_;
+  const Told& json_;
   bool good_;
 };
 
 // The moment `age_seconds` before `now`.
 Instant ReadMoment(Members& members, Instant now, const char* name = "age_seconds") {
   Duration age{};
-  members.Read(name, age, 0);
+  members.Read(name, age, 0, kLongestAge);
   return {now.steady - age, now.system - age};
 }
 
 // `parse`: makes a Result<Value> of the JSON of a value.
 template <typename Parse>
-bool ReadReading(const Json& json, Instant now, Presence presence, Parse parse, Reading& reading) {
+bool ReadReading(const Told& json, Instant now, Presence presence, Parse parse, Reading& reading) {
   Members members(json);
   if (members.Find("age_seconds") != nullptr) {
     reading.answer.emplace().at = ReadMoment(members, now);
-    if (const Json* const told = members.Find("value")) {
-      auto value = parse(*told);
+    if (const Told* const told = members.Find("value")) {
+      auto value = parse(Json(*told));
       if (!value) return false;
       reading.answer->value = *std::move(value);
     } else if (presence == Presence::kAlways) {
@@ -177,7 +182,7 @@ bool ReadReading(const Json& json, Instant now, Presence presence, Parse parse, 
   return members.good() && state == Name(reading.State());
 }
 
-bool ReadListings(const Json& json, Instant now, Snapshot& snapshot) {
+bool ReadListings(const Told& json, Instant now, Snapshot& snapshot) {
   if (!json.is_object()) return false;
   for (std::size_t i = 0; i < kDirectories.size(); ++i) {
     const std::string path(kDirectories[i].path);
@@ -189,7 +194,7 @@ bool ReadListings(const Json& json, Instant now, Snapshot& snapshot) {
   return true;
 }
 
-bool ReadItems(const Json& json, Instant now, Snapshot& snapshot) {
+bool ReadItems(const Told& json, Instant now, Snapshot& snapshot) {
   if (!json.is_object()) return false;
   for (const auto& [path, told] : json.items()) {
     const auto instance = ItemInstanceAt(path);
@@ -201,19 +206,19 @@ bool ReadItems(const Json& json, Instant now, Snapshot& snapshot) {
   return true;
 }
 
-bool ReadSpot(const Json& json, Instant now, SpotHistory& spot) {
+bool ReadSpot(const Told& json, Instant now, SpotHistory& spot) {
   Members members(json);
   std::optional<Duration> ends_in;
   members.Read("termination_time", spot.termination);
   members.Read("first_seen", spot.first_seen);
-  members.Read("ends_in_seconds", ends_in, -7.3e9);
+  members.Read("ends_in_seconds", ends_in, -kFarthestTime, kFarthestTime);
   if (ends_in) spot.ends_at = now.steady + *ends_in;
   const bool standing = spot.termination.has_value();
   return members.good() && spot.first_seen.has_value() == standing &&
          ends_in.has_value() == standing;
 }
 
-bool ReadAccess(const Json& json, Instant now, Snapshot& snapshot) {
+bool ReadAccess(const Told& json, Instant now, Snapshot& snapshot) {
   Members members(json);
   std::string state;
   members.Read("state", state);
@@ -221,7 +226,7 @@ bool ReadAccess(const Json& json, Instant now, Snapshot& snapshot) {
   while (found < kAccessStateCount && Name(static_cast<AccessState>(found)) != state) ++found;
   if (found == kAccessStateCount) return false;
   snapshot.access = static_cast<AccessState>(found);
-  const Json* const told = members.Find("posture");
+  const Told* const told = members.Find("posture");
   if (told == nullptr || told->is_null()) return told != nullptr && members.good();
   Members posture(*told);
   posture.Read("normal_mode_open", snapshot.posture.emplace().normal_mode_open);
@@ -229,17 +234,18 @@ bool ReadAccess(const Json& json, Instant now, Snapshot& snapshot) {
   return members.good() && posture.good();
 }
 
-bool ReadIntervals(const Json& json, Snapshot& snapshot) {
+bool ReadIntervals(const Told& json, Snapshot& snapshot) {
   Members members(json);
   for (const RefreshClass refresh : kRefreshClasses) {
     const std::string name(Name(refresh));
     if (members.Find(name.c_str()) == nullptr) continue;
-    members.Read(name.c_str(), snapshot.refresh_intervals[static_cast<std::size_t>(refresh)], 0);
+    members.Read(name.c_str(), snapshot.refresh_intervals[static_cast<std::size_t>(refresh)], 0,
+                 kLongestInterval);
   }
   return members.good();
 }
 
-bool ReadSnapshot(const Json& json, Instant local, ToldSnapshot& told) {
+bool ReadSnapshot(const Told& json, Instant local, ToldSnapshot& told) {
   Members members(json);
   for (const char* const part : {"access", "spot", "refresh_intervals", "listings", "items"}) {
     if (members.Find(part) == nullptr) return false;
@@ -254,9 +260,9 @@ bool ReadSnapshot(const Json& json, Instant local, ToldSnapshot& told) {
   Duration paused{};
   members.Read("ready", snapshot.ready);
   members.Read("up", snapshot.up.emplace());
-  members.Read("paused_seconds", paused, 0);
-  members.Read("latency_seconds", snapshot.latency, 0.0);
-  members.Read("clock_skew_seconds", snapshot.clock_skew, -7.3e9);
+  members.Read("paused_seconds", paused, 0, kLongestInterval);
+  members.Read("latency_seconds", snapshot.latency, 0.0, kLongestInterval);
+  members.Read("clock_skew_seconds", snapshot.clock_skew, -kLongestAge, kLongestAge);
   members.Read("session_token_expiration", snapshot.token_expiration);
   snapshot.paused_until = now.steady + paused;
   snapshot.published_at = ReadMoment(members, now, "published_age_seconds");
@@ -303,7 +309,7 @@ std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
 }
 
 Result<ToldSnapshot> SnapshotFromJson(std::string_view text, Instant now) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Told json = Told::parse(text, nullptr, /*allow_exceptions=*/false);
   const auto fail = [](std::string why) { return Fail(ErrorCode::kMalformed, std::move(why)); };
   if (!json.is_object() || !json.contains("version") || !json.contains("items")) {
     return fail("it is no snapshot of this exporter");

@@ -573,7 +573,9 @@ void Poller::OnGoodAnswer() {
 }
 
 void Poller::OnSilence(SteadyTime sent, bool urgent) {
-  // The first probe comes soon, because it may be only this one item that hangs.
+  // The first probe comes soon, because it may be only this one item that hangs; and there is
+  // something to ask for.
+  if (!silent_) schedule_.Hasten(kInstanceIdTarget, sent, /*pressing=*/false);
   if (!silent_ || !urgent) {
     schedule_.HoldBackgroundUntil(
         sent + jitter_.Stretch(silent_ ? kSilenceProbeInterval : kFirstSilenceProbe));

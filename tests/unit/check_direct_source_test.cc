@@ -163,7 +163,7 @@ TEST_F(DirectSourceTest, ATokenThatTookLongerToComeThanItLivesIsNotAskedForAgain
 TEST_F(DirectSourceTest, TheJournalTellsStatusAndTimeAndNothingThatWasAnswered) {
   Slow(milliseconds(5));
   std::ignore = Ask({Check::kCredentials});
-  EXPECT_EQ(journal_[1], "asked instance-id: 200, 5 ms");
+  EXPECT_EQ(journal_[1], "asked instance-id: 200, 5.0 ms");
   EXPECT_THAT(journal_, Each(Not(HasSubstr("Simulated0"))));
   EXPECT_THAT(journal_, Each(Not(HasSubstr("i-bp1"))));
   EXPECT_THAT(journal_, Each(Not(HasSubstr("STS."))));

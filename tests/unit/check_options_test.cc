@@ -85,6 +85,11 @@ TEST(CheckOptionsTest, AllIsAllThatHasSomethingToSay) {
                     "--exclude", "bandwidth"})
                   .options.checks,
               ElementsAre(kSpot, kCredentials, kMetadata, kIdentity));
+  // What a host says for all of its checks does not have to fit those that are left.
+  EXPECT_THAT(Good({"--check", "all", "--role", "any", "--interval", "1", "--expect", "zone_id=a",
+                    "--exclude", "credentials", "--exclude", "bandwidth", "--exclude", "identity"})
+                  .options.checks,
+              ElementsAre(kSpot, kMetadata, kHardening));
 }
 
 TEST(CheckOptionsTest, BadUsageIsUnknownWithTheReasonAndAUsageLine) {
@@ -129,6 +134,10 @@ TEST(CheckOptionsTest, BadUsageIsUnknownWithTheReasonAndAUsageLine) {
       {{"--check", "spot", "--frobnicate=secret"}, "\"--frobnicate\" is not a flag"},
       {{"--check", "spot", "secret"}, "there is an argument that belongs to no flag"},
       {{"--check", "spot", "--exporter", "https://u:secret@host"}, "with no password in it"},
+      {{"--check", "spot", "--exporter", "u:secret"}, "with no password in it"},
+      {{"--check", "spot", "--metadata-url", "http://u:secret@host"}, "--metadata-url: "},
+      {{"--check", "spot", "-psecret"}, "\"-p\" is not a flag"},
+      {{"--check", "spot", "--verbose=secret"}, "--verbose: it lacks its value"},
   };
   for (const auto& row : kTable) {
     const auto invocation = Read(row.flags);

@@ -11,7 +11,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 Verdict Make(Check check, CheckState state, std::string text = "text") {
-  return {check, state, std::move(text), {}, {}};
+  return {check, state, std::move(text), {}, {}, {}};
 }
 
 TEST(PluginOutputTest, IsOneLineOfStateTextAndPerfdata) {
@@ -41,6 +41,20 @@ TEST(PluginOutputTest, TakenTogetherTheWorstWinsAndWhatIsWrongComesFirst) {
   EXPECT_EQ(PluginOutput({credentials}, true, 0, {}),
             "ALIYUN_ECS ALL WARNING - credentials WARNING: soon\n");
   EXPECT_EQ(PluginOutput({spot}, true, 1, {}), "ALIYUN_ECS ALL OK - spot OK\nSPOT OK - text\n");
+}
+
+TEST(PluginOutputTest, OneReasonAndOneDetailAreSaidOnce) {
+  Verdict spot = Make(Check::kSpot, CheckState::kUnknown, "notice not known: nobody answers");
+  Verdict role = Make(Check::kCredentials, CheckState::kUnknown, "role not known: nobody answers");
+  const Verdict other = Make(Check::kIdentity, CheckState::kUnknown, "ID not known: not read yet");
+  spot.reason = role.reason = "nobody answers";
+  spot.details = role.details = {"what to do: look"};
+  EXPECT_EQ(PluginOutput({spot, other, role}, true, 1, {}),
+            "ALIYUN_ECS ALL UNKNOWN - spot, credentials UNKNOWN: nobody answers; "
+            "identity UNKNOWN: ID not known: not read yet\n"
+            "SPOT UNKNOWN - notice not known: nobody answers\nwhat to do: look\n"
+            "IDENTITY UNKNOWN - ID not known: not read yet\n"
+            "CREDENTIALS UNKNOWN - role not known: nobody answers\n");
 }
 
 TEST(PluginOutputTest, TheOrderOfStatesIsCriticalUnknownWarningOk) {

@@ -24,8 +24,14 @@ class TrafficTest : public testing::Test {
     const std::string device = root_ / ("sys/class/net/" + name);
     std::filesystem::create_directories(device + "/statistics");
     if (!lower.empty()) std::filesystem::create_directories(device + "/lower_" + lower);
+    PutFile(device + "/ifindex", "2\n");
+    PutFile(device + "/iflink", "2\n");
     PutFile(device + "/address", mac + "\n");
     PutFile(device + "/statistics/tx_bytes", sent + "\n");
+  }
+  void PutHardware(const std::string& name, const std::string& mac, const std::string& sent) {
+    PutDevice(name, mac, sent);
+    std::filesystem::create_directories(root_ / ("sys/class/net/" + name + "/device"));
   }
   TrafficCounters Read() {
     const auto counters = ReadTrafficCounters(clock_, root_ / "");
@@ -48,12 +54,33 @@ TEST_F(TrafficTest, CountsEachInterfaceOnceAndNotWhatLiesOnIt) {
                                    Pair("00:16:3e:00:00:02", 20)));
 }
 
-// A bond and its two ports have one MAC address.
-TEST_F(TrafficTest, AddsUpThePortsOfABond) {
-  PutDevice("eth0", "00:16:3e:00:00:01", "10");
-  PutDevice("eth1", "00:16:3e:00:00:01", "5");
+// A bond and its ports show one MAC address; the service knows each by its own.
+TEST_F(TrafficTest, TellsThePortsOfABondApart) {
+  PutHardware("eth0", "00:16:3e:00:00:01", "10");
+  PutHardware("eth1", "00:16:3e:00:00:01", "5");
+  for (const auto& [port, mac] :
+       {std::pair("eth0", "00:16:3e:00:00:01\n"), std::pair("eth1", "00:16:3e:00:00:02\n")}) {
+    const std::string folder = root_ / ("sys/class/net/" + std::string(port) + "/bonding_slave");
+    std::filesystem::create_directories(folder);
+    PutFile(folder + "/perm_hwaddr", mac);
+  }
   PutDevice("bond0", "00:16:3e:00:00:01", "15", "eth0");
-  EXPECT_THAT(Read().sent_bytes, ElementsAre(Pair("00:16:3e:00:00:01", 15)));
+  EXPECT_THAT(Read().sent_bytes,
+              UnorderedElementsAre(Pair("00:16:3e:00:00:01", 10), Pair("00:16:3e:00:00:02", 5)));
+}
+
+// A virtual switch's own port takes over the MAC address of the hardware, and no link tells.
+TEST_F(TrafficTest, HardwareIsCountedAndNotWhatSharesItsAddress) {
+  PutDevice("br-ex", "00:16:3e:00:00:01", "1000");
+  PutHardware("eth0", "00:16:3e:00:00:01", "1010");
+  EXPECT_THAT(Read().sent_bytes, ElementsAre(Pair("00:16:3e:00:00:01", 1010)));
+}
+
+// An ipvlan has the MAC address of a parent that its namespace does not see.
+TEST_F(TrafficTest, WhatLiesOnAnotherNamespacesDeviceIsNotThatDevice) {
+  PutDevice("eth0", "00:16:3e:00:00:01", "1000");
+  PutFile(root_ / "sys/class/net/eth0/iflink", "7\n");
+  EXPECT_THAT(Read().sent_bytes, IsEmpty());
 }
 
 TEST_F(TrafficTest, PassesOverWhatIsNoCounterAndSaysWhereThereAreNone) {

@@ -167,6 +167,7 @@ TEST_F(SnapshotFromJsonTest, RefusesEveryDocumentThatLacksSomethingOrHasItWrong)
   expect_refused("/spot/ends_in_seconds", nullptr);
   expect_refused("/spot/first_seen", "2026");
   expect_refused("/refresh_intervals/spot", -5);
+  expect_refused("/refresh_intervals/spot", 7e9);  // three times that is more than a Duration holds
   expect_refused("/refresh_intervals", json::array());
   expect_refused("/items", json::array());
   expect_refused("/items/instance-id", "i-1");

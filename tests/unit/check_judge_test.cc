@@ -1,0 +1,119 @@
+#include "check/judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "support/exporter_rig.h"
+
+// What the table of tests/golden/check_verdicts.tsv does not reach: clocks that differ, news that
+// are old, a service that has just fallen silent.
+
+namespace aliyun_ecs {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class CheckJudgeTest : public testing::Test {
+ protected:
+  Verdict Ask(Check check, const Criteria& criteria = {}) {
+    Evidence evidence;
+    evidence.snapshot = *rig_.Current();
+    evidence.now = Now(rig_.clock);
+    return Judge(check, evidence, criteria);
+  }
+  static Criteria Ranges(std::string_view warning, std::string_view critical) {
+    Criteria criteria;
+    criteria.warning = *Range::Parse(warning);
+    criteria.critical = *Range::Parse(critical);
+    return criteria;
+  }
+  // The clock of the service, as its Date header tells it, is ahead of this machine's.
+  void ServiceIsAheadBy(Duration skew) {
+    rig_.transport.Adorn([=, this](HttpResponse& response) {
+      response.date = std::chrono::floor<seconds>(rig_.clock.System() + skew);
+    });
+  }
+  void NoticeAt(SystemTime time) {
+    rig_.service.WithInstance(
+        [&](simulator::Instance& instance) { instance.SetTermination(time); });
+  }
+
+  ExporterRig rig_;
+};
+
+// By the instance's clock the notice is twelve minutes away.
+TEST_F(CheckJudgeTest, TheSecondsLeftOfANoticeAreThoseOfTheServicesClock) {
+  ServiceIsAheadBy(minutes(10));
+  NoticeAt(rig_.clock.System() + minutes(12));
+  rig_.RunNow();
+  const Verdict verdict = Ask(Check::kSpot, Ranges("300:", "90:"));
+  EXPECT_EQ(verdict.state, CheckState::kWarning) << verdict.text;
+  EXPECT_NEAR(verdict.perfdata.at(0).value, 120, 1);
+  EXPECT_THAT(verdict.text, HasSubstr("by the service's clock; the instance's is "));
+  EXPECT_THAT(verdict.text, HasSubstr(" behind"));
+}
+
+TEST_F(CheckJudgeTest, TheSecondsLeftOfACredentialAreThoseOfTheServicesClock) {
+  ServiceIsAheadBy(hours(5) + minutes(40));
+  rig_.RunNow();
+  EXPECT_EQ(Ask(Check::kCredentials).state, CheckState::kWarning);
+  ServiceIsAheadBy(-hours(3));
+  rig_.RunFor(hours(1));
+  const Verdict verdict = Ask(Check::kCredentials);
+  EXPECT_EQ(verdict.state, CheckState::kOk);
+  EXPECT_THAT(verdict.text, HasSubstr(" ahead"));
+}
+
+TEST_F(CheckJudgeTest, AClockThatIsRightIsNotMentioned) {
+  ServiceIsAheadBy(seconds(2));
+  rig_.RunNow();
+  EXPECT_THAT(Ask(Check::kCredentials).text, testing::Not(HasSubstr("clock")));
+}
+
+TEST_F(CheckJudgeTest, TheServiceIsNeverWellWhileTheNewestRequestWasNotAnswered) {
+  rig_.RunFor(minutes(10));
+  ASSERT_EQ(Ask(Check::kMetadata).state, CheckState::kOk);
+  rig_.transport.Interfere([&](const HttpRequest&) {
+    return std::optional<Result<HttpResponse>>(Fail(ErrorCode::kUnreachable, "gone"));
+  });
+  rig_.RunFor(seconds(5));
+  EXPECT_EQ(Ask(Check::kMetadata).state, CheckState::kWarning);
+  rig_.RunFor(seconds(7));
+  EXPECT_EQ(Ask(Check::kMetadata).state, CheckState::kCritical) << "asked for nothing else";
+}
+
+// In normal mode the posture has no age of its own.
+TEST_F(CheckJudgeTest, NormalModeIsNotClosedByOldNews) {
+  ExporterRig normal(LinuxInstance(), {}, {.mode = MetadataMode::kNormal});
+  normal.service.WithInstance([](simulator::Instance& instance) {
+    instance.set_access({simulator::HttpTokens::kRequired});
+  });
+  normal.RunFor(minutes(1));
+  Evidence evidence;
+  evidence.snapshot = *normal.Current();
+  evidence.now = Now(normal.clock);
+  EXPECT_EQ(Judge(Check::kHardening, evidence, {}).state, CheckState::kOk);
+  evidence.now.steady += minutes(10);
+  EXPECT_EQ(Judge(Check::kHardening, evidence, {}).state, CheckState::kUnknown);
+}
+
+// Any web server says that an instance has no elastic IP address.
+TEST_F(CheckJudgeTest, WhatIsAbsentIsExpectedOnlyFromTheService) {
+  rig_.transport.Interfere([](const HttpRequest& request) {
+    return request.path.ends_with("/instance-id") || request.path.ends_with("/eipv4")
+               ? AnswerWith(404)
+               : std::optional<Result<HttpResponse>>();
+  });
+  rig_.RunNow();
+  Criteria criteria;
+  criteria.identity = {{ItemAt("eipv4"), ""}};
+  EXPECT_EQ(Ask(Check::kIdentity, criteria).state, CheckState::kUnknown);
+}
+
+}  // namespace
+}  // namespace aliyun_ecs
