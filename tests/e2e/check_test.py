@@ -1,0 +1,429 @@
+"""check_aliyun_ecs, the real program: what it says, and that it never says more than it knows.
+
+Every line that it prints here is also read by two independent judges of such lines, Debian's
+Monitoring::Plugin (Perl) and nagiosplugin (Python): they must find the same numbers in it, and come
+to the same state.
+"""
+
+import concurrent.futures
+import contextlib
+import datetime
+import functools
+import http.client
+import http.server
+import json
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+try:
+    import nagiosplugin
+except ImportError:
+    nagiosplugin = None
+
+import harness
+import private_network
+from web_config_test import HASH  # of "right"
+
+CHECK = os.path.join(harness.BIN, "check_aliyun_ecs")
+
+OK, WARNING, CRITICAL, UNKNOWN = STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+BADNESS = {OK: 0, WARNING: 1, UNKNOWN: 2, CRITICAL: 3}
+
+# What can be asked, and what is given so that everything is as it should be.
+NAMES = {
+    "spot": [],
+    "credentials": ["--role=SimulatedEcsRole"],
+    "metadata": [],
+    "hardening": [],
+    "identity": ["--expect=zone_id=cn-hangzhou-i", "--expect=eipv4=203.0.113.11"],
+    "bandwidth": ["--interval=0.05"],
+}
+BUT_BANDWIDTH = [name for name in NAMES if name != "bandwidth"]
+
+SECRETS = ("SimulatedAccessKeyId", "SimulatedAccessKeySecret", "SimulatedSecurityToken",
+           "SIMULATED-SESSION-TOKEN")
+
+LINE = re.compile(r"ALIYUN_ECS (?:(?P<name>[A-Z]+) )?(?P<state>OK|WARNING|CRITICAL|UNKNOWN)"
+                  r" - (?P<text>[^|]*[^| ])(?: \| (?P<perfdata>[^|]+))?")
+NUMBER = r"-?\d+(?:\.\d+)?"
+RANGE = rf"@?(?:(?:~|{NUMBER})?:)?(?:{NUMBER})?"
+PERFDATUM = re.compile(rf"'(?P<label>[^'=]+)'=(?P<value>{NUMBER})(?P<uom>s|B|%)?"
+                       rf"(?:;(?P<warn>{RANGE}))?(?:;(?P<crit>{RANGE}))?"
+                       rf"(?:;(?P<min>{NUMBER})?)?(?:;(?P<max>{NUMBER}))?")
+
+
+def utc(seconds_from_now):
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    moment += datetime.timedelta(seconds=seconds_from_now)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def nobody():
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return "127.0.0.1:%d" % unused.getsockname()[1]
+
+
+class PerlJudge:
+    """tests/e2e/check_output.pl, started once: Perl takes longer to start than to answer."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            ["perl", os.path.join(harness.SOURCE, "tests", "e2e", "check_output.pl")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        unittest.addModuleCleanup(self.close)
+
+    @staticmethod
+    @functools.cache
+    def get():
+        return PerlJudge()
+
+    def _ask(self, *fields):
+        try:
+            self._process.stdin.write("\t".join(fields) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            return None
+        return answer[:-1].split("\t") if answer != "\n" else []
+
+    def works(self):
+        return self._ask("alerts", "10", "11") == ["1"]
+
+    def why_not(self):
+        self._process.kill()
+        return self._process.stderr.read()
+
+    def perfdata(self, text):
+        """Tuples of label, value, unit, warning, critical, minimum, maximum."""
+        fields = self._ask("perfdata", text)
+        return [tuple(fields[i:i + 7]) for i in range(0, len(fields), 7)]
+
+    def alerts(self, range_, value):
+        return {"1": True, "0": False}[self._ask("alerts", range_, value)[0]]
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+class Run:
+    """One run of the plugin."""
+
+    def __init__(self, *flags, under=(), **env):
+        begin = time.monotonic()
+        self.flags = flags
+        done = subprocess.run([*under, CHECK, *flags], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=harness.environment(**env), check=False,
+                              timeout=harness.DEADLINE)
+        self.seconds = time.monotonic() - begin
+        self.status = done.returncode
+        self.output = done.stdout.decode()  # throws unless it is UTF-8
+        self.errors = done.stderr.decode()
+        self.lines = self.output.splitlines()
+        self.first = self.lines[0] if self.lines else ""
+        match = LINE.fullmatch(self.first)
+        self.name, self.state, self.text, perfdata = (
+            match.group("name", "state", "text", "perfdata") if match else (None,) * 4)
+        self.perfdata = perfdata or ""
+
+    def __repr__(self):
+        return f"{' '.join(self.flags)}\n{self.status}: {self.output}{self.errors}"
+
+    def value(self, label):
+        return float(re.search(rf"'{re.escape(label)}'=({NUMBER})", self.perfdata)[1])
+
+
+def runs(flags_of_each, **env):
+    """The runs, in this order; made at the same time, as many as there are processors."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda flags: Run(*flags, **env), flags_of_each))
+
+
+class Checks:
+    """For test cases: runs the plugin and has its output judged."""
+
+    def setUp(self):
+        super().setUp()
+        if nagiosplugin is None:
+            self.skip_or_fail("no nagiosplugin (python3-nagiosplugin)")
+        if not PerlJudge.get().works():
+            self.skip_or_fail("no Monitoring::Plugin (libmonitoring-plugin-perl): "
+                              + PerlJudge.get().why_not())
+
+    def check(self, *flags, **env):
+        run = Run(*flags, **env)
+        self.judge(run)
+        return run
+
+    def direct(self, name, *flags, **env):
+        return self.check("--check", name, f"--metadata-url=http://{self.metadata}", *flags, **env)
+
+    def ask(self, name, *flags, web=None, **env):
+        return self.check("--check", name, f"--exporter={web or 'http://' + self.web}", *flags,
+                          **env)
+
+    def assert_state(self, run, state, words=""):
+        self.assertEqual(run.state, state, run)
+        self.assertRegex(run.text, words, run)
+
+    def judge(self, run):
+        """That the output has its form, and that both judges read it as it is meant."""
+        self.assertRegex(run.first, LINE, run)
+        self.assertEqual(STATES[run.status], run.state, run)
+        self.assertEqual(run.errors, "", run)
+        self.assertTrue(run.output.endswith("\n"), run)
+        self.assertNotRegex(run.output, r"[^\n -~\u00a0-\U0010ffff]", run)
+        for line in run.lines[1:]:
+            self.assertNotIn("|", line.replace("spot|credentials|metadata", ""), run)
+        told = self.numbers(run)
+        states = [self.state_of(number) for number in told]
+        worst = max(states, key=BADNESS.get, default=OK)
+        self.assertGreaterEqual(BADNESS[run.state], BADNESS[worst], run)
+        return worst
+
+    def numbers(self, run):
+        """The perfdata, of which both judges read the same."""
+        told = [match.groupdict(default="") for match in PERFDATUM.finditer(run.perfdata)]
+        self.assertEqual(" ".join(match[0] for match in PERFDATUM.finditer(run.perfdata)),
+                         run.perfdata, run)
+        fields = ("label", "value", "uom", "warn", "crit", "min", "max")
+        for number, word in zip(told, run.perfdata.split(" ")):
+            ours = nagiosplugin.Performance(*(number[field] for field in fields))
+            self.assertEqual(str(ours).replace("'", ""), word.replace("'", ""), run)
+        # Its perfdata, unlike its ranges, knows no "@".
+        if "@" not in run.perfdata:
+            theirs = [(label, float(value), *rest)
+                      for label, value, *rest in PerlJudge.get().perfdata(run.perfdata)]
+            self.assertEqual(theirs, [(number["label"], float(number["value"]),
+                                       *(number[field] for field in fields[2:]))
+                                      for number in told], run)
+        return told
+
+    def state_of(self, number):
+        """What both judges say of the value."""
+        alerts = {}
+        for limit in ("warn", "crit"):
+            range_, value = number[limit], number["value"]
+            alerts[limit] = False
+            if not range_:
+                continue
+            alerts[limit] = not nagiosplugin.Range(range_).match(float(value))
+            self.assertEqual(PerlJudge.get().alerts(range_, value), alerts[limit], number)
+        return CRITICAL if alerts["crit"] else WARNING if alerts["warn"] else OK
+
+
+class Case(Checks, harness.Case):
+    pass
+
+
+# One document of a credential that may be wrong.
+def document(seconds_left, code="Success"):
+    return json.dumps({
+        "AccessKeyId": "STS.SimulatedAccessKeyId0009",
+        "AccessKeySecret": "SimulatedAccessKeySecret0009", "Expiration": utc(seconds_left),
+        "SecurityToken": "SimulatedSecurityToken0009", "LastUpdated": utc(seconds_left - 21600),
+        "Code": code})
+
+
+class StateTest(Case):
+    """Every state of every check, from the metadata service and from an exporter."""
+
+    def put(self, path, text):
+        response = harness.request(self.control, "PUT", "/control/items/" + path, text)
+        self.assertEqual(response.status, 200, response.body)
+
+    def both(self, name, *flags, exporter=()):
+        """The check of the service itself, and of an exporter that has just read it all."""
+        yield self.direct(name, *flags)
+        self.start_exporter(*exporter)
+        self.exporter.wait_for("first fill complete")
+        yield self.ask(name, *flags)
+        self.exporter.stop(signal.SIGKILL)  # an orderly end takes longer than the check
+
+    def expect(self, name, *flags, state, words="", exporter=()):
+        for run in self.both(name, *flags, exporter=exporter):
+            with self.subTest(run.flags):
+                self.assert_state(run, state, words)
+
+    def test_spot_without_a_notice(self):
+        self.start_simulator()
+        self.expect("spot", state=OK, words="^no termination notice$")
+        self.expect("spot", "-w300:", "-c120:", state=OK)
+
+    def test_spot_with_a_notice(self):
+        self.start_simulator()
+        self.control_api("PUT", "/control/spot-termination", {"in_seconds": 250})
+        for flags, state in {(): CRITICAL, ("-w300:", "-c120:"): WARNING, ("-w200:",): OK,
+                             ("-c300:",): CRITICAL}.items():
+            self.expect("spot", *flags, state=state, words="will be taken away in 4 min")
+
+    def test_spot_with_a_notice_whose_time_is_over(self):
+        self.start_simulator()
+        self.control_api("PUT", "/control/spot-termination", {"at": utc(-60)})
+        self.expect("spot", state=CRITICAL, words="was to be taken away 1 min . s ago")
+        self.expect("spot", "-w~:0", state=OK, words="was to be taken away")
+        self.control_api("PUT", "/control/spot-termination", {"at": utc(-660)})
+        self.expect("spot", state=UNKNOWN, words="is long past")
+
+    def test_credentials_by_role(self):
+        self.start_simulator()
+        unlike = "role Other is not attached, but SimulatedEcsRole is$"
+        for flags, state, words in (
+                ([], OK, "role SimulatedEcsRole expires in 5 h 59 min"),
+                (["--role=SimulatedEcsRole"], OK, "SimulatedEcsRole expires"),
+                (["--role=any"], OK, "SimulatedEcsRole expires"),
+                (["--role=none"], CRITICAL, "^role SimulatedEcsRole is attached, but none may be$"),
+                (["--role=Other"], CRITICAL, unlike)):
+            self.expect("credentials", *flags, state=state, words=words)
+        self.control_api("DELETE", "/control/role")
+        for flags, state, words in (
+                ([], OK, "^no RAM role is attached$"), (["--role=none"], OK, "^no RAM role"),
+                (["--role=any"], CRITICAL, "^no RAM role is attached, but one is expected$"),
+                (["--role=Other"], CRITICAL, "^no RAM role is attached, but Other is expected$")):
+            self.expect("credentials", *flags, state=state, words=words)
+
+    def test_credentials_by_time_left(self):
+        self.start_simulator()
+        role = "ram/security-credentials/SimulatedEcsRole"
+        for left, state, words in ((18000, OK, "expires in 4 h 59 min"),
+                                   (1200, WARNING, "expires in 19 min 5. s"),
+                                   (480, CRITICAL, "expires in 7 min 5. s"),
+                                   (-60, CRITICAL, "expired 1 min . s ago")):
+            self.put(role, document(left))
+            self.expect("credentials", "--role=SimulatedEcsRole", state=state, words=words)
+        self.expect("credentials", "-w~:0", "-c@-120:-90", state=OK, words="expired")
+        self.put(role, document(18000, code="Failed"))
+        self.expect("credentials", state=CRITICAL, words="its Code is not Success$")
+
+    def test_credentials_of_two_roles_are_as_good_as_the_worse(self):
+        self.start_simulator()
+        self.put("ram/security-credentials/Other+Role=2", document(1200))
+        for run in self.both("credentials", "-v"):
+            self.assert_state(run, WARNING, "^the credential of role Other[+]Role=2 expires in 19 m")
+            self.assertIn("OK: the credential of role SimulatedEcsRole expires", run.output)
+            self.assertEqual(len(self.numbers(run)), 2, run)
+
+    def test_hardening(self):
+        self.start_simulator()
+        self.expect("hardening", state=WARNING, words="^normal mode is open")
+        self.control_api("PUT", "/control/options", {"http_tokens": "required"})
+        self.expect("hardening", state=OK, words="^normal mode is closed")
+        # An exporter that does not look cannot say, whatever it reads.
+        self.start_exporter("--poll.posture-interval=0")
+        self.exporter.wait_for("first fill complete")
+        self.assert_state(self.ask("hardening"), UNKNOWN, "does not ask for it")
+
+    def test_hardening_seen_in_normal_mode(self):
+        self.start_simulator()
+        for run in (self.direct("hardening", "--mode=normal"),):
+            self.assert_state(run, WARNING, "^normal mode is open")
+        self.control_api("PUT", "/control/options", {"http_tokens": "required"})
+        self.assert_state(self.direct("hardening", "--mode=normal"), OK, "^normal mode is closed")
+
+    def test_identity(self):
+        self.start_simulator()
+        for flags, state, words in (
+                ([], OK, "^i-bp1simulated00000001, ecs.g6e.large, cn-hangzhou-i$"),
+                (["--expect=zone_id=cn-hangzhou-i"], OK,
+                 "^zone_id is cn-hangzhou-i as expected$"),
+                (["--expect=zone_id=cn-hangzhou-h"], CRITICAL,
+                 "^zone_id is cn-hangzhou-i, but cn-hangzhou-h is expected$"),
+                (["--expect=zone_id=cn-hangzhou-i", "--expect=instance_type=x"], CRITICAL,
+                 "^instance_type is ecs.g6e.large, but x is expected$"),
+                (["--expect=public_ipv4="], OK, "^public_ipv4 is none as expected$"),
+                (["--expect=public_ipv4=1.2.3.4"], CRITICAL,
+                 "^public_ipv4 is none, but 1.2.3.4 is expected$"),
+                (["--expect=eipv4="], CRITICAL, "^eipv4 is 203.0.113.11, but none is expected$")):
+            self.expect("identity", *flags, state=state, words=words)
+        # What an exporter does not read it does not vouch for.
+        self.expect("identity", "--expect=zone_id=cn-hangzhou-i", state=UNKNOWN,
+                    words="zone_id is not known", exporter=["--metadata.exclude=zone-id"])
+
+    def test_what_an_instance_is_called_cannot_forge_the_line(self):
+        self.start_simulator()
+        name = "OK | 'x'=1\u00e9"
+        self.put("instance/instance-name", name.encode())
+        self.expect("identity", "--expect=instance_name=" + name, state=OK,
+                    words="^instance_name is OK / 'x'=1\u00e9 as expected$")
+
+    def test_metadata(self):
+        self.start_simulator()
+        self.expect("metadata", state=OK, words="answers in hardened mode, in [0-9.]+ ms$")
+        run = self.direct("metadata", "--mode=normal")
+        self.assert_state(run, OK, "answers in normal mode")
+        self.expect("metadata", "-w~:0", state=WARNING)
+        self.expect("metadata", "-c60:", state=CRITICAL)
+
+    def expect_nobody_knows(self, metadata, words, *flags, exporter=(), wait="as it should"):
+        """That `metadata` comes to that state, and all others to UNKNOWN."""
+        self.start_exporter(*exporter)
+        self.exporter.wait_for(wait)
+        for name, more in NAMES.items():
+            expected = metadata if name == "metadata" else UNKNOWN
+            with self.subTest(name):
+                self.assert_state(self.direct(name, *more, *flags), expected, words)
+            with self.subTest(name, by="exporter"):
+                self.assert_state(self.ask(name, *more), expected, words)
+        self.exporter.stop(signal.SIGKILL)
+
+    def test_says_who_throttles(self):
+        self.start_simulator("--throttle=0.001/1")
+        harness.request(self.metadata, "GET", "/latest/meta-data/")
+        self.expect_nobody_knows(WARNING, "throttles this instance")
+
+    def test_says_that_nobody_listens(self):
+        self.metadata = nobody()
+        self.expect_nobody_knows(CRITICAL, "^(not known|.* not known: )?.*nobody answers")
+
+    def test_says_that_nobody_answers(self):
+        service = harness.SilentService()
+        self.addCleanup(service.close)
+        self.metadata = service.address
+        self.expect_nobody_knows(CRITICAL, "nobody answers", "-t0.2",
+                                 exporter=["--metadata.timeout=100ms"])
+
+    def test_says_that_a_login_page_answers(self):
+        service = harness.LoginPage()
+        self.addCleanup(service.close)
+        self.metadata = service.address
+        self.expect_nobody_knows(CRITICAL, "does not speak as the metadata service does")
+
+    def test_says_that_the_channel_is_disabled(self):
+        for how, words in {"403": "is disabled for this instance", "close": "nobody answers",
+                           "hang": "nobody answers"}.items():
+            self.start_simulator("--http-endpoint=disabled", f"--disabled-channel={how}")
+            self.expect_nobody_knows(CRITICAL, words, "-t0.2",
+                                     exporter=["--metadata.timeout=100ms"])
+            self.simulator.stop(signal.SIGKILL)
+
+    def test_says_that_normal_mode_is_closed_to_who_asks_in_it(self):
+        self.start_simulator("--http-tokens=required")
+        self.start_exporter("--metadata.mode=normal")
+        self.exporter.wait_for("as it should.*hardened_only")
+        states = {"metadata": CRITICAL, "hardening": OK}
+        for name, more in NAMES.items():
+            for run in (self.direct(name, "--mode=normal", *more), self.ask(name, *more)):
+                self.assert_state(run, states.get(name, UNKNOWN), "mode")
+
+
+def main():
+    private_network.main()
+
+
+if __name__ == "__main__":
+    main()
