@@ -642,6 +642,292 @@ class UsageTest(Case):
             self.assertIn(done.stderr, expected, sink)
 
 
+class Answerer:
+    """A web server with one answer for everything, which may be changed at any time."""
+
+    def __init__(self, body=b"", status=200, headers=()):
+        self.body, self.status, self.headers = body, status, headers
+        self.before = lambda: None  # done before each answer
+        self.asked = []  # method, path and headers of every request
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.asked.append((self.command, self.path, dict(self.headers)))
+                outer.before()
+                body = outer.body(self.path) if callable(outer.body) else outer.body
+                body = body if isinstance(body, bytes) else body.encode()
+                self.send_response(outer.status)
+                for name, value in outer.headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_PUT = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):
+                pass  # who has read enough hangs up
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.address = "127.0.0.1:%d" % self._server.server_address[1]
+        self.url = "http://" + self.address
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@functools.cache
+def real_snapshot():
+    """The text of /snapshot of an exporter that has read everything, and found all well."""
+    case = harness.Case()
+    try:
+        case.start_simulator("--http-tokens=required")
+        case.start_exporter()
+        case.exporter.wait_for("first fill complete")
+        return case.page("/snapshot")
+    finally:
+        case.doCleanups()
+
+
+def snapshot():
+    """The same, of now, to be changed."""
+    told = json.loads(real_snapshot())
+    told["time"] = utc(0)
+    return told
+
+
+def answer_of(told, path):
+    return told["listings"].get(path) or told["items"][path]
+
+
+SPOT = "instance/spot/termination-time"
+ROLES = "ram/security-credentials/"
+ROLE = ROLES + "SimulatedEcsRole"
+LIMIT = "instance/max-netbw-egress"
+MACS = "network/interfaces/macs/"
+ZONE = "zone-id"
+# What each check needs to be fresh, each with the name of its refresh interval.
+NEEDS = {
+    "spot": {SPOT: "spot"},
+    "credentials": {ROLES: "listing", ROLE: "credentials"},
+    "identity": {ZONE: "identity", "eipv4": "identity"},
+    "bandwidth": {LIMIT: "identity", MACS: "listing"},
+}
+
+
+class ToldTest(Case):
+    """What an exporter, or who poses as one, tells: never OK on what is old, odd or not there."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = Answerer()
+        self.addCleanup(self.server.close)
+
+    def told(self, name, told, *flags):
+        self.server.body = told if isinstance(told, (str, bytes)) else json.dumps(told)
+        return self.ask(name, *NAMES[name], *flags, web=self.server.url)
+
+    def changed(self, name, change, *flags):
+        told = snapshot()
+        change(told)
+        return self.told(name, told, *flags)
+
+    def test_all_is_well_in_what_is_changed_below(self):
+        for name in BUT_BANDWIDTH:
+            self.assert_state(self.told(name, snapshot()), OK)
+        self.assertIn("no interface of this machine", self.told("bandwidth", snapshot()).text)
+        (asked,) = {(method, path) for method, path, _ in self.server.asked}
+        self.assertEqual(asked, ("GET", "/snapshot"))
+
+    def test_is_never_ok_on_what_was_read_three_intervals_ago(self):
+        for name, needs in NEEDS.items():
+            for path, refresh in needs.items():
+                def age(told, by, path=path, refresh=refresh):
+                    answer = answer_of(told, path)
+                    answer["age_seconds"] = by * told["refresh_intervals"][refresh]
+                with self.subTest(path):
+                    old = self.changed(name, lambda told: age(told, 3.0))
+                    self.assert_state(old, UNKNOWN, "the last answer is .* old|not known")
+                    if name != "bandwidth":
+                        young = self.changed(name, lambda told: age(told, 2.9))
+                        self.assert_state(young, OK)
+
+        def age_posture(told):
+            told["access"]["posture"]["age_seconds"] = 3 * told["refresh_intervals"]["posture"]
+        self.assert_state(self.changed("hardening", age_posture), UNKNOWN, "3 h 0 min old")
+
+    def test_is_never_ok_when_the_whole_answer_is_of_an_hour_ago(self):
+        """A copy that something on the way has kept, or a clock that stands."""
+        told = snapshot()
+        told["time"] = utc(-3600)
+        for name in ("spot", "metadata"):
+            self.assert_state(self.told(name, told), UNKNOWN, "old")
+        told["time"] = utc(-4 * 3600)
+        for name in NAMES:
+            self.assert_state(self.told(name, told), UNKNOWN, "old|not known")
+
+    def test_says_of_an_old_copy_that_it_is_one(self):
+        told = snapshot()
+        told["time"] = utc(-60)
+        run = self.told("spot", told, "-vvv")
+        self.assert_state(run, UNKNOWN)
+        self.assertIn("the exporter's answer is 1 min 0 s old by this machine's clock", run.output)
+
+    def test_a_notice_stands_in_an_old_answer(self):
+        def notice(told):
+            told["time"] = utc(-60)
+            told["spot"].update({"state": "scheduled", "termination_time": utc(200),
+                                 "first_seen": utc(-90), "ends_in_seconds": 260.0, "notices": 1})
+            told["items"][SPOT].update(
+                {"state": "present", "age_seconds": 1000.0, "value": utc(200)})
+            told["access"]["state"] = "unreachable"
+        run = self.changed("spot", notice)
+        self.assert_state(run, CRITICAL, "taken away in 3 min")
+        self.assertAlmostEqual(run.value("termination_in"), 200, delta=10)
+
+    def test_is_never_ok_without_what_it_needs(self):
+        for name, needs in NEEDS.items():
+            for path in needs:
+                def remove(told, path=path):
+                    told["listings"].pop(path, None)
+                    told["items"].pop(path, None)
+                def forget(told, path=path):
+                    answer_of(told, path).clear()
+                    answer_of(told, path).update(state="unread")
+                def fail(told, path=path):
+                    answer_of(told, path).clear()
+                    answer_of(told, path).update(state="failing", failure="it broke",
+                                                 failure_code="refused")
+                for change in (remove, forget):
+                    with self.subTest(path, change=change):
+                        self.assert_state(self.changed(name, change), UNKNOWN)
+                with self.subTest(path, change=fail):
+                    self.assert_state(self.changed(name, fail), UNKNOWN, "it broke")
+        for change in (lambda told: told["access"].update(posture=None),
+                       lambda told: told["refresh_intervals"].pop("posture")):
+            self.assert_state(self.changed("hardening", change), UNKNOWN)
+        self.assert_state(
+            self.changed("metadata", lambda told: told.update(latency_seconds=None)), CRITICAL)
+
+    # Members that nothing rests on, or that may be null; and what others cost when they are odd.
+    FREE = [("roles",), ("changes",), ("access", "meaning"), ("access", "advice"),
+            ("access", "normal_mode_open"), ("spot", "state"), ("spot", "notices"),
+            ("spot", "moved"), ("spot", "withdrawn")]
+    NULLABLE = [("session_token_expiration",), ("clock_skew_seconds",), ("spot", "first_seen"),
+                ("spot", "termination_time"), ("spot", "ends_in_seconds")]
+    COSTS = {(("clock_skew_seconds",), -1): set(), (("latency_seconds",), None): {"metadata"},
+             (("access", "posture"), None): {"hardening"}, (("items", ZONE, "value"), "x"): {"identity"},
+             **{(("refresh_intervals", name), "missing"): {check} for name, check in {
+                 "spot": "spot", "credentials": "credentials", "listing": "credentials",
+                 "identity": "identity", "posture": "hardening"}.items()}}
+
+    def test_is_never_ok_without_a_member_or_with_one_of_another_kind(self):
+        whole = snapshot()
+        members = [(name,) for name in whole]
+        members += [(name, inner) for name in ("access", "spot", "refresh_intervals")
+                    for inner in whole[name]]
+        members += [("items", path, inner) for path in (SPOT, ROLE, ZONE, LIMIT)
+                    for inner in whole["items"][path]]
+        members += [("listings", path, inner) for path in (ROLES, MACS)
+                    for inner in whole["listings"][path]]
+        jobs = []
+        for member in members:
+            *way, last = member
+            value = functools.reduce(lambda tree, name: tree[name], way, whole)[last]
+            jobs += [(member, odd) for odd in ("missing", None, "x")]
+            if isinstance(value, float):
+                jobs += [(member, -1), (member, 1e300)]
+
+        def body(path):
+            member, odd = jobs[int(path.split("/")[1])]
+            told = snapshot()
+            *way, last = member
+            place = functools.reduce(lambda tree, name: tree[name], way, told)
+            place[last] = odd
+            if odd == "missing":
+                del place[last]
+            return json.dumps(told)
+
+        self.server.body = body
+        for job, run in zip(jobs, runs([
+                ["--check=all", "--exclude=bandwidth", "-v", *NAMES["identity"],
+                 f"--exporter={self.server.url}/{i}"] for i in range(len(jobs))])):
+            member, odd = job
+            with self.subTest(member, odd=odd):
+                self.judge(run)
+                suffers = {name for name in BUT_BANDWIDTH if f"\n{name.upper()} OK - " not in run.output}
+                expected = self.COSTS.get(job, set(BUT_BANDWIDTH))
+                if member in self.FREE or (odd is None and member in self.NULLABLE):
+                    expected = set()
+                self.assertEqual(suffers, expected, run)
+                if len(suffers) > 1:
+                    self.assert_state(run, UNKNOWN, "^the exporter's answer: it is (no|a) snapshot")
+
+    def test_takes_only_a_snapshot(self):
+        good = real_snapshot()
+        for body in ("", "{}", "[]", "null", "{", "\0", good[:-10], good + "}", b"\xff\xfe" + good.encode(),
+                     "<html><title>Log in</title></html>", "aliyun_ecs_metadata_up 1\n",
+                     "[" * 100000, '{"version":1,"items":' + '{"a":' * 100000,
+                     good.replace('"version": 1', '"version": 2'),
+                     good.replace('"version": 1', '"version": 1.5'),
+                     good.replace('"version": 1', '"version": "1"')):
+            with self.subTest(body[:30]):
+                run = self.told("spot", body, "-vvv")
+                self.assert_state(run, UNKNOWN, "^the exporter's answer: ")
+                self.assertNotIn("Log in", run.output)
+
+    def test_takes_no_more_than_some_megabytes(self):
+        self.assert_state(self.told("spot", json.dumps(snapshot()) + " " * 1_000_000), OK)
+        self.assert_state(self.told("spot", json.dumps(snapshot()) + " " * 5_000_000), UNKNOWN,
+                          "^the exporter: .*larger")
+        self.server.headers = [("X-Filler", "x" * 1000)] * 90
+        self.assert_state(self.told("spot", snapshot()), UNKNOWN, "^the exporter: ")
+
+    def test_takes_no_other_status_than_200(self):
+        for status in (201, 204, 206, 301, 302, 307, 400, 401, 403, 404, 429, 500, 503):
+            self.server.status = status
+            with self.subTest(status):
+                self.assert_state(self.told("spot", snapshot() if status != 204 else ""), UNKNOWN,
+                                  f"^the exporter answered {status}")
+
+    def test_follows_no_redirection(self):
+        elsewhere = Answerer(json.dumps(snapshot()))
+        self.addCleanup(elsewhere.close)
+        self.assert_state(self.ask("spot", web=elsewhere.url), OK)
+        asked = len(elsewhere.asked)
+        self.server.status, self.server.headers = 302, [("Location", elsewhere.url + "/snapshot")]
+        self.assert_state(self.told("spot", ""), UNKNOWN, "^the exporter answered 302$")
+        self.assertEqual(len(elsewhere.asked), asked)
+
+    def test_knows_the_exporter_by_its_path(self):
+        for url, path in (("/", "/snapshot"), ("/ecs", "/ecs/snapshot"), ("/ecs/", "/ecs/snapshot")):
+            self.server.body = json.dumps(snapshot())
+            self.assert_state(self.ask("spot", web=self.server.url + url), OK)
+            self.assertEqual(self.server.asked[-1][:2], ("GET", path))
+
+    def test_uses_no_proxy_of_the_environment(self):
+        proxy = Answerer(status=502)
+        self.addCleanup(proxy.close)
+        self.start_simulator()
+        names = ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        self.server.body = json.dumps(snapshot())
+        environment = dict.fromkeys(names, proxy.url)
+        self.assert_state(self.ask("spot", web=self.server.url, **environment), OK)
+        self.assert_state(self.direct("spot", **environment), OK)
+        self.assertEqual(proxy.asked, [])
+
+
 def main():
     private_network.main()
 
