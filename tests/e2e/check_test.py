@@ -14,6 +14,7 @@ import http.server
 import json
 import math
 import os
+import queue
 import re
 import signal
 import socket
@@ -642,12 +643,10 @@ class UsageTest(Case):
             self.assertIn(done.stderr, expected, sink)
 
 
-class Answerer:
-    """A web server with one answer for everything, which may be changed at any time."""
+class Server:
+    """A web server of this test: answer(method, path, headers) gives status, headers and body."""
 
-    def __init__(self, body=b"", status=200, headers=()):
-        self.body, self.status, self.headers = body, status, headers
-        self.before = lambda: None  # done before each answer
+    def __init__(self, answer):
         self.asked = []  # method, path and headers of every request
         outer = self
 
@@ -655,12 +654,11 @@ class Answerer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                outer.asked.append((self.command, self.path, dict(self.headers)))
-                outer.before()
-                body = outer.body(self.path) if callable(outer.body) else outer.body
-                body = body if isinstance(body, bytes) else body.encode()
-                self.send_response(outer.status)
-                for name, value in outer.headers:
+                asked = (self.command, self.path, dict(self.headers))
+                outer.asked.append(asked)
+                status, headers, body = answer(*asked)
+                self.send_response(status)
+                for name, value in headers:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -671,11 +669,11 @@ class Answerer:
             def log_message(self, *_):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
+        class HttpServer(http.server.ThreadingHTTPServer):
             def handle_error(self, *_):
                 pass  # who has read enough hangs up
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = HttpServer(("127.0.0.1", 0), Handler)
         self.address = "127.0.0.1:%d" % self._server.server_address[1]
         self.url = "http://" + self.address
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -685,6 +683,38 @@ class Answerer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class Answerer(Server):
+    """Has one answer for everything, which may be changed at any time."""
+
+    def __init__(self, body="", status=200, headers=()):
+        self.body, self.status, self.headers = body, status, headers
+        super().__init__(self._answer)
+
+    def _answer(self, _method, path, _headers):
+        body = self.body(path) if callable(self.body) else self.body
+        return self.status, self.headers, body if isinstance(body, bytes) else body.encode()
+
+
+class Relay(Server):
+    """Stands before the simulator, hears all that it says, and may say something else."""
+
+    def __init__(self, upstream):
+        self.upstream = upstream
+        self.heard = []  # every body of the simulator's
+        self.instead = lambda method, path, headers: None  # a body, or None for the simulator's
+        super().__init__(self._answer)
+
+    def _answer(self, method, path, headers):
+        body = self.instead(method, path, headers)
+        if body is not None:
+            return 200, (), body
+        response = harness.request(
+            self.upstream, method, path,
+            headers={k: v for k, v in headers.items() if k.startswith("X-")})
+        self.heard.append(response.body)
+        return response.status, (), response.body.encode()
 
 
 @functools.cache
@@ -708,7 +738,7 @@ def snapshot():
 
 
 def answer_of(told, path):
-    return told["listings"].get(path) or told["items"][path]
+    return told["listings" if path.endswith("/") else "items"][path]
 
 
 SPOT = "instance/spot/termination-time"
@@ -926,6 +956,180 @@ class ToldTest(Case):
         self.assert_state(self.ask("spot", web=self.server.url, **environment), OK)
         self.assert_state(self.direct("spot", **environment), OK)
         self.assertEqual(proxy.asked, [])
+
+
+TOKEN_HEADER = "X-aliyun-ecs-metadata-token"
+PROBED = "region-id"  # asked for without a token, by --check hardening only
+
+# Kinds of requests: method, end of the path.
+KINDS = {
+    "everything": (None, ""),
+    "session token": ("PUT", "/token"),
+    "instance ID": ("GET", "/instance-id"),
+    "spot notice": ("GET", SPOT),
+    "role listing": ("GET", ROLES),
+    "credential document": ("GET", ROLE),
+    "scalar": ("GET", "/" + ZONE),
+    "optional scalar": ("GET", "/eipv4"),
+    "limit": ("GET", LIMIT),
+    "interface listing": ("GET", MACS),
+    "posture": ("GET", "/" + PROBED),
+}
+RESTS_ON = {
+    "spot": ["spot notice"],
+    "credentials": ["role listing", "credential document"],
+    "metadata": [],
+    "hardening": ["posture"],
+    "identity": ["scalar", "optional scalar"],
+    "bandwidth": ["limit", "interface listing"],
+}
+
+# What is wrong, as a fault of the simulator's or a body instead of the right one; and what it comes
+# to: nothing, the word that there is no such thing, throttling, another status that is no answer to
+# the question, something malformed, silence for a moment, or silence until time is up.
+TROUBLES = {
+    "401 once": ({"fault": "status", "status": 401, "times": 1}, "nothing"),
+    "401": ({"fault": "status", "status": 401}, "token refused"),
+    "403": ({"fault": "status", "status": 403}, "refused"),
+    "404": ({"fault": "status", "status": 404}, "none"),
+    "405": ({"fault": "status", "status": 405}, "refused"),
+    "429": ({"fault": "status", "status": 429}, "throttled"),
+    "429, Retry-After": (
+        {"fault": "status", "status": 429, "retry_after_seconds": 60}, "throttled"),
+    "500": ({"fault": "status", "status": 500}, "refused"),
+    "503": ({"fault": "status", "status": 503}, "throttled"),
+    "302": ({"fault": "status", "status": 302}, "refused"),
+    "200 empty": (b"", "none"),
+    "200 blank": (b" \r\n", "none"),
+    "200 HTML": ({"fault": "html"}, "malformed"),
+    "200 JSON cut short": (b'{"AccessKeyId" : "STS.Simulated", "Expiration"', "malformed"),
+    "200 control characters": (b"a\x01\x7f", "malformed"),
+    "200 invalid UTF-8": (b"a\xff\xfe", "malformed"),
+    "too large": (b"a" * 5_000_000, "malformed"),
+    "cut short": ({"fault": "cut"}, "malformed"),
+    "a wrong length": ({"fault": "wrong-length"}, "malformed"),
+    "no HTTP": ({"fault": "garbage"}, "malformed"),
+    "reset": ({"fault": "reset"}, "silence"),
+    "an early end": ({"fault": "close"}, "silence"),
+    "hang": ({"fault": "hang"}, "long silence"),
+    "drip": ({"fault": "drip", "drip_interval_seconds": 0.2}, "long silence"),
+}
+
+
+class Bench:
+    """A simulated instance of its own, and a relay before it, for one run at a time."""
+
+    def __init__(self, case, number, metadata):
+        self.case, self.number, self.metadata = case, number, metadata
+        self.relay = Relay(metadata)
+        case.addCleanup(self.relay.close)
+
+    def run(self, name, kind, trouble, *flags):
+        method, end = KINDS[kind]
+        fault = TROUBLES[trouble][0]
+        address, faults = self.metadata, []
+        if isinstance(fault, bytes):
+            address = self.relay.address
+            self.relay.instead = lambda asked, path, _: (
+                fault if method in (None, asked) and path.endswith(end) else None)
+        else:
+            faults = [{**fault, "path": "*" + end, **({"method": method} if method else {})}]
+        self.case.control_api("PUT", f"/control/faults?instance={self.number}", {"faults": faults})
+        return Run(f"--check={name}", f"--metadata-url=http://{address}",
+                   *(flag.replace("203.0.113.11", f"203.0.113.{10 + self.number}")
+                     for flag in flags))
+
+
+class Troubles(Checks):
+    """Kinds of requests x troubles x checks: what tests/golden/failure_table.tsv is for the page."""
+
+    INSTANCES = 8
+
+    def run_all(self, jobs):
+        """Each job with its run; made at the same time, on instances of their own."""
+        numbers = range(1, self.INSTANCES + 1)
+        self.simulator = self.start(
+            harness.SIMULATOR, *(f"--listen-address=127.0.0.{i}:0" for i in numbers),
+            "--control.listen-address=127.0.0.1:0", f"--instances={self.INSTANCES}",
+            "--http-tokens=required")
+        places = [self.simulator.wait_for(r"address=(\S+) for=metadata")[1] for _ in numbers]
+        self.control = self.simulator.wait_for(r"address=(\S+) for=control")[1]
+        free = queue.SimpleQueue()
+        for number, place in zip(numbers, places):
+            free.put(Bench(self, number, place))
+
+        def run(job):
+            bench = free.get()
+            try:
+                return bench.run(*job)
+            finally:
+                free.put(bench)
+
+        # Most wait for an answer that does not come.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 2) as pool:
+            return list(zip(jobs, pool.map(run, jobs)))
+
+    @staticmethod
+    def expected(name, kind, trouble):
+        """The states that are right."""
+        outcome = TROUBLES[trouble][1]
+        lost = {WARNING if outcome == "throttled" else CRITICAL} if name == "metadata" else {UNKNOWN}
+        if kind in ("everything", "session token"):
+            return lost  # a 401 to who asks for a token is no invitation to come back with another
+        if outcome == "nothing":
+            return {OK} if kind != "posture" else {UNKNOWN}
+        if kind == "instance ID":
+            if name == "hardening" and outcome in ("refused", "silence", "token refused"):
+                return {OK, UNKNOWN}  # a token was given; it may be enough
+            if name == "metadata" or outcome in ("throttled", "token refused", "long silence"):
+                return lost
+            # Whoever does not know it, and says that there is nothing, may be anybody.
+            unproven = outcome in ("none", "malformed") and name in ("spot", "hardening")
+            return {UNKNOWN} if unproven else {OK}
+        if kind not in RESTS_ON[name]:
+            return {OK}
+        if trouble == "403" and kind == "posture" or outcome == "none" and kind == "spot notice":
+            return {OK}
+        # A role is expected, and an address.
+        none = ("role listing", "credential document", "optional scalar")
+        return {CRITICAL} if outcome == "none" and kind in none else {UNKNOWN}
+
+    COMMON = ("everything", "session token", "instance ID")
+    WORST = ("401 once", "403", "429", "500", "200 HTML", "reset", "hang")
+
+    def test_each_check_in_each_trouble_of_what_it_rests_on(self):
+        jobs = [(name, kind, trouble, *NAMES[name], "-t0.3" if outcome == "long silence" else "-t9")
+                for name in self.NAMES for kind in (*self.COMMON, *RESTS_ON[name])
+                for trouble, (_, outcome) in TROUBLES.items()
+                if trouble in self.WORST or kind not in self.COMMON]
+        for (name, kind, trouble, *_), run in self.run_all(jobs):
+            with self.subTest(name, kind=kind, trouble=trouble):
+                self.judge(run)
+                self.assertIn(run.state, self.expected(name, kind, trouble), run)
+
+    def test_all_checks_in_each_trouble_of_what_all_rest_on(self):
+        flags = [*NAMES["credentials"], *NAMES["identity"], "-v",
+                 *("--exclude=" + name for name in NAMES if name not in self.NAMES)]
+        jobs = [("all", kind, trouble, *flags, "-t0.3" if outcome == "long silence" else "-t9")
+                for kind in (*self.COMMON, "scalar") for trouble, (_, outcome) in TROUBLES.items()]
+        for (_, kind, trouble, *_), run in self.run_all(jobs):
+            with self.subTest(kind, trouble=trouble):
+                self.judge(run)
+                states = dict(re.findall(r"(?m)^([A-Z]+) (\w+) - ", run.output))
+                self.assertEqual(sorted(states), sorted(name.upper() for name in self.NAMES), run)
+                self.assertEqual(run.state, max(states.values(), key=BADNESS.get), run)
+                for name, state in states.items():
+                    name = name.lower()
+                    allowed = self.expected(name, kind, trouble)
+                    if kind not in (*self.COMMON[:2], *RESTS_ON[name]):
+                        # The metadata service is judged by its last word, which may be better; and
+                        # what comes behind the trouble may not be asked for any more.
+                        allowed |= {OK, WARNING, CRITICAL} if name == "metadata" else {UNKNOWN}
+                    self.assertIn(state, allowed, run)
+
+
+class TroubleTest(Troubles, harness.Case):
+    NAMES = BUT_BANDWIDTH
 
 
 def main():
