@@ -61,6 +61,10 @@ PERFDATUM = re.compile(rf"'(?P<label>[^'=]+)'=(?P<value>{NUMBER})(?P<uom>s|B|%)?
                        rf"(?:;(?P<warn>{RANGE}))?(?:;(?P<crit>{RANGE}))?"
                        rf"(?:;(?P<min>{NUMBER})?)?(?:;(?P<max>{NUMBER}))?")
 
+# Some hold a value and some do not, whatever it is.
+RANGES = ["10", "10:", "~:10", "10:20", "@10:20", "@~:10", "0:", "@0:", "-5:5", "-20:-10", "@-20:-10",
+          "~:-0.5", "0.5", "0.25:12.5", "@-100.5:-1.25", "-0.000001:1", "15", "@15:", "1000:100000"]
+
 
 def utc(seconds_from_now):
     moment = datetime.datetime.now(datetime.timezone.utc)
@@ -227,6 +231,22 @@ class Checks:
             alerts[limit] = not nagiosplugin.Range(range_).match(float(value))
             self.assertEqual(PerlJudge.get().alerts(range_, value), alerts[limit], number)
         return CRITICAL if alerts["crit"] else WARNING if alerts["warn"] else OK
+
+    def assert_judged(self, *flags, seen=(OK, WARNING, CRITICAL)):
+        """That the state is what the judges say of the value, whatever the ranges are."""
+        each = [[*flags, f"-w{warning}", f"-c{critical}"]
+                for warning, critical in zip(RANGES, RANGES[1:] + RANGES)]
+        each += [[*flags, f"{'-w' if i % 2 else '-c'}{range_}"] for i, range_ in enumerate(RANGES)]
+        states = set()
+        for run in runs(each):
+            with self.subTest(run.flags):
+                worst = self.judge(run)
+                self.assertEqual(run.state, worst, run)
+                number = self.numbers(run)[0]
+                for flag in run.flags[len(flags):]:
+                    self.assertEqual(flag[2:], number["warn" if flag[1] == "w" else "crit"], run)
+                states.add(run.state)
+        self.assertEqual(states, set(seen), "some of each")
 
 
 class Case(Checks, harness.Case):
@@ -425,28 +445,8 @@ class StateTest(Case):
                 self.assert_state(run, states.get(name, UNKNOWN), "mode")
 
 
-# Of each judge's ranges some that hold the value and some that do not, whatever it is.
-RANGES = ["10", "10:", "~:10", "10:20", "@10:20", "@~:10", "0:", "@0:", "-5:5", "-20:-10", "@-20:-10",
-          "~:-0.5", "0.5", "0.25:12.5", "@-100.5:-1.25", "-0.000001:1", "15", "@15:", "1000:100000"]
-
-
 class RangeTest(Case):
     """The state is what both judges say of the value and the ranges, for every form of range."""
-
-    def assert_judged(self, *flags):
-        each = [[*flags, f"-w{warning}", f"-c{critical}"]
-                for warning, critical in zip(RANGES, RANGES[1:] + RANGES)]
-        each += [[*flags, f"{'-w' if i % 2 else '-c'}{range_}"] for i, range_ in enumerate(RANGES)]
-        seen = set()
-        for run in runs(each):
-            with self.subTest(run.flags):
-                worst = self.judge(run)
-                self.assertEqual(run.state, worst, run)
-                number = self.numbers(run)[0]
-                for flag in run.flags[len(flags):]:
-                    self.assertEqual(flag[2:], number["warn" if flag[1] == "w" else "crit"], run)
-                seen.add(run.state)
-        self.assertEqual(seen, {OK, WARNING, CRITICAL}, "some of each")
 
     def test_seconds_until_a_notice(self):
         self.start_simulator()
@@ -652,6 +652,7 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer in pieces would wait for acknowledgements
 
             def do_GET(self):
                 asked = (self.command, self.path, dict(self.headers))
@@ -1130,6 +1131,162 @@ class Troubles(Checks):
 
 class TroubleTest(Troubles, harness.Case):
     NAMES = BUT_BANDWIDTH
+
+
+class TimeTest(Case):
+    """However long others take, it ends when it was told to."""
+
+    TIME = 0.1
+
+    def assert_in_time(self, *flags):
+        """Its word, which it gives 0.2 s behind its time at the latest, by a busy machine's clock."""
+        for _ in range(3):  # a machine may be busy once
+            run = self.check(f"-t{self.TIME}", *flags)
+            start = Run("-V").seconds
+            if run.seconds <= self.TIME + 0.2 + start:
+                return run
+        return self.fail(f"it took {run.seconds} s, {start} s of it to start: {run}")
+
+    def test_ends_in_time_when_the_metadata_service_hangs_or_drips(self):
+        self.start_simulator()
+        for fault in ({"fault": "hang"}, {"fault": "hang", "path": "*/instance-id"},
+                      {"fault": "drip", "drip_interval_seconds": 0.02},
+                      {"fault": "delay", "delay_seconds": 0.06}):
+            self.control_api("PUT", "/control/faults", {"faults": [fault]})
+            for name in (*NAMES, "all") if fault == {"fault": "hang"} else ("identity", "all"):
+                with self.subTest(name, fault=fault):
+                    run = self.assert_in_time(f"--metadata-url=http://{self.metadata}", "--check", name,
+                                              *NAMES.get(name, NAMES["bandwidth"]))
+                    self.assertIn(run.state, (UNKNOWN, CRITICAL), run)
+
+    def test_ends_in_time_when_the_exporter_hangs_or_drips(self):
+        service = harness.SilentService()
+        self.addCleanup(service.close)
+        for scheme in ("http", "https"):
+            for name in ("metadata", "all"):
+                run = self.assert_in_time(f"--exporter={scheme}://{service.address}", "--check", name,
+                                          *NAMES.get(name, NAMES["bandwidth"]))
+                self.assert_state(run, UNKNOWN, "^the exporter: [Tt]imeout")
+        # The simulator can tell a snapshot, too: slowly.
+        self.start_simulator()
+        self.assertEqual(200, harness.request(
+            self.control, "PUT", "/control/items/snapshot", json.dumps(snapshot())).status)
+        exporter = f"--exporter=http://{self.metadata}/latest/meta-data"
+        self.assert_state(self.check("--check=spot", exporter), OK)
+        for fault in ({"fault": "drip", "drip_interval_seconds": 0.02}, {"fault": "hang"},
+                      {"fault": "delay", "delay_seconds": 1}):
+            self.control_api("PUT", "/control/faults", {"faults": [fault]})
+            self.assert_state(self.assert_in_time("--check=spot", exporter), UNKNOWN)
+        for fault in ("reset", "close", "cut", "wrong-length", "garbage", "html"):
+            self.control_api("PUT", "/control/faults", {"faults": [{"fault": fault}]})
+            self.assert_state(self.assert_in_time("--check=spot", exporter), UNKNOWN,
+                              "^the exporter")
+
+    def test_ends_in_time_when_a_file_hangs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = os.path.join(folder, "fifo")
+            os.mkfifo(fifo)
+            flags = ["--check=spot", "--exporter=https://" + nobody(), "--exporter-username=me"]
+            run = self.assert_in_time(*flags, f"--exporter-password-file={fifo}")
+            self.assertEqual((run.name, run.state), ("SPOT", UNKNOWN), run)
+            # With a writer that never writes.
+            writer = os.open(fifo, os.O_RDWR)
+            try:
+                run = self.assert_in_time(*flags, f"--exporter-password-file={fifo}")
+                self.assertEqual((run.name, run.state), ("SPOT", UNKNOWN), run)
+            finally:
+                os.close(writer)
+            for flag in ("ca", "cert"):
+                more = ["--exporter-key-file=/dev/null"] if flag == "cert" else []
+                run = self.assert_in_time(*flags[:2], f"--exporter-{flag}-file={fifo}", *more)
+                self.assertEqual((run.name, run.state), ("SPOT", UNKNOWN), run)
+
+    def test_leaves_time_for_the_rest_when_one_item_hangs(self):
+        self.start_simulator()
+        self.control_api("PUT", "/control/faults",
+                         {"faults": [{"fault": "hang", "path": "*" + ROLES}]})
+        run = self.direct("all", "--exclude=bandwidth", "-t5", "-v")
+        self.assert_state(run, UNKNOWN, "^credentials UNKNOWN: .*Timeout.*spot, metadata OK$")
+
+
+class SecretTest(Case):
+    """No secret gets into what it prints, however much it is asked to print."""
+
+    def test_no_secret_is_printed_in_whatever_trouble(self):
+        self.start_simulator()
+        relays = [Relay(self.metadata) for _ in range(os.cpu_count())]
+        free = queue.SimpleQueue()
+        for relay in relays:
+            self.addCleanup(relay.close)
+            free.put(relay)
+        whole = document(-60)
+        bodies = [None, whole, whole[:-20], whole.replace("Success", "Failed"),
+                  whole.replace('"Expiration": "', '"Expiration": "x'), whole.replace(",", ";"),
+                  "<" + whole]
+
+        def run(job):
+            (method, end), body = job
+            relay = free.get()
+            relay.instead = lambda asked, path, _: (
+                body.encode() if body and method in (None, asked) and path.endswith(end) else None)
+            try:
+                return Run("--check=all", f"--metadata-url={relay.url}", *NAMES["identity"],
+                           *NAMES["bandwidth"], "-vvv")
+            finally:
+                free.put(relay)
+
+        jobs = [(kind, body) for kind in KINDS.values() for body in bodies]
+        with concurrent.futures.ThreadPoolExecutor(len(relays)) as pool:
+            for job, done in zip(jobs, pool.map(run, jobs)):
+                with self.subTest(job):
+                    self.judge(done)
+                    self.assertIn("asked (session token): 200", done.output)
+                    for secret in SECRETS:
+                        self.assertNotIn(secret.lower(), done.output.lower())
+        # They did go over the wire, the session token both ways.
+        heard = "".join(body for relay in relays for body in relay.heard)
+        for secret in SECRETS:
+            self.assertIn(secret, heard)
+        self.assertTrue(any(headers.get(TOKEN_HEADER, "").startswith("SIMULATED-SESSION-TOKEN")
+                            for _, _, headers in relays[0].asked))
+
+    def test_tells_what_was_asked_for_but_not_what_was_answered(self):
+        self.start_simulator()
+        run = self.direct("credentials", "-vvv")
+        for line in (r"asked \(session token\): 200, [0-9.]+ ms",
+                     r"asked ram/security-credentials/SimulatedEcsRole: 200, [0-9.]+ ms"):
+            self.assertRegex(run.output, r"(?m)^" + line + "$")
+        self.assertNotIn("asked", self.direct("credentials", "-vv").output)
+
+
+class FormatTest(Case):
+    def test_checkmk_has_a_line_for_each_check(self):
+        self.start_simulator()
+        self.control_api("PUT", "/control/spot-termination", {"in_seconds": 250})
+        run = Run("--check=all", "--output=checkmk", f"--metadata-url=http://{self.metadata}",
+                  *NAMES["identity"], *NAMES["bandwidth"], "-vvv")
+        self.assertEqual(len(run.lines), len(NAMES), run)
+        for line, name in zip(run.lines, NAMES):
+            # STATUS "Name" metric=value;warn;crit|metric2=… text
+            match = re.fullmatch(
+                rf'([0-3]) "Alibaba Cloud ECS {name}" (-|(?:\w+={NUMBER}(?:;(?:{NUMBER})?){{0,4}}\|?)+)'
+                r" ([^|]+)", line)
+            self.assertTrue(match, line)
+            alone = self.direct(name, *NAMES[name])
+            self.assertEqual(STATES[int(match[1])], alone.state, line)
+            self.assertEqual(match[2] == "-", not alone.perfdata, line)
+        self.assertEqual(run.status, 2)
+
+    def test_more_words_come_behind_the_first_line(self):
+        self.start_simulator()
+        first = self.direct("identity", *NAMES["identity"])
+        self.assertEqual(len(first.lines), 1, first)
+        more = self.direct("identity", *NAMES["identity"], "-v")
+        self.assertEqual(more.first, first.first)
+        self.assertEqual(more.lines[1:], ["OK: zone_id is cn-hangzhou-i as expected",
+                                          "OK: eipv4 is 203.0.113.11 as expected"])
+        self.assertEqual(self.direct("identity", *NAMES["identity"], "-v", "-v", "-v").lines[:3],
+                         self.direct("identity", *NAMES["identity"], "-vvv").lines[:3])
 
 
 def main():
