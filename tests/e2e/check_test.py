@@ -1108,9 +1108,12 @@ class Troubles(Checks):
                 self.judge(run)
                 self.assertIn(run.state, self.expected(name, kind, trouble), run)
 
+
+class TroubleTest(Troubles, harness.Case):
+    NAMES = BUT_BANDWIDTH
+
     def test_all_checks_in_each_trouble_of_what_all_rest_on(self):
-        flags = [*NAMES["credentials"], *NAMES["identity"], "-v",
-                 *("--exclude=" + name for name in NAMES if name not in self.NAMES)]
+        flags = [*NAMES["credentials"], *NAMES["identity"], "-v", "--exclude=bandwidth"]
         jobs = [("all", kind, trouble, *flags, "-t0.3" if outcome == "long silence" else "-t9")
                 for kind in (*self.COMMON, "scalar") for trouble, (_, outcome) in TROUBLES.items()]
         for (_, kind, trouble, *_), run in self.run_all(jobs):
@@ -1127,10 +1130,6 @@ class Troubles(Checks):
                         # what comes behind the trouble may not be asked for any more.
                         allowed |= {OK, WARNING, CRITICAL} if name == "metadata" else {UNKNOWN}
                     self.assertIn(state, allowed, run)
-
-
-class TroubleTest(Troubles, harness.Case):
-    NAMES = BUT_BANDWIDTH
 
 
 class TimeTest(Case):
@@ -1289,7 +1288,351 @@ class FormatTest(Case):
                          self.direct("identity", *NAMES["identity"], "-vvv").lines[:3])
 
 
+class GuardedTest(Case):
+    """An exporter behind TLS, a password and client certificates."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        # Each is its own CA.
+        for name, names in {"server": "IP:127.0.0.1", "client": "DNS:monitoring.example.com",
+                            "stranger": "IP:127.0.0.1"}.items():
+            cls.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-nodes", "-days", "2", "-keyout", f"{name}.key", "-out", f"{name}.crt",
+                        "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}")
+        cls.openssl("ec", "-in", "client.key", "-aes128", "-passout", "pass:sesame-open",
+                    "-out", "encrypted.key")
+        for name, text in {"right": "right\n", "windows": "right\r\nmore\r\n", "wrong": "sesame-open\n",
+                           "empty": "", "empty line": "\nright\n", "long": "sesame" * 1000}.items():
+            with open(cls.path(name), "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        os.symlink("loop", cls.path("loop"))
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def openssl(cls, *arguments):
+        subprocess.run(["openssl", *arguments], cwd=cls.folder, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start_guarded(self, text, name="web.yml"):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        self.start_simulator()
+        self.start_exporter(f"--web.config.file={self.path(name)}", "--log.level=debug")
+        self.exporter.wait_for("first fill complete")
+
+    def guarded(self, *flags, scheme="https", host="127.0.0.1", **env):
+        port = self.web.rsplit(":", 1)[1]
+        run = self.ask("spot", *flags, "-vvv", web=f"{scheme}://{host}:{port}", **env)
+        self.assertNotRegex(run.output, r"sesame|\bright\b|PRIVATE")
+        return run
+
+    def flags(self, **files):
+        """--exporter-NAME-file=… for each."""
+        return [f"--exporter-{name}-file={self.path(file)}" for name, file in files.items()]
+
+    def test_shows_its_certificate_and_its_password(self):
+        self.start_guarded(f"""
+tls_server_config: {{cert_file: server.crt, key_file: server.key, client_ca_file: client.crt,
+                     client_auth_type: RequireAndVerifyClientCert}}
+basic_auth_users: {{monitoring: {HASH}}}
+""")
+        everything = {"ca": "server.crt", "cert": "client.crt", "key": "client.key", "password": "right"}
+        user = "--exporter-username=monitoring"
+        self.assert_state(self.guarded(*self.flags(**everything), user), OK)
+        proxy = {"https_proxy": "http://" + nobody(), "HTTPS_PROXY": "http://" + nobody()}
+        self.assert_state(self.guarded(*self.flags(**everything), user, **proxy), OK)
+        windows = {**everything, "password": "windows"}
+        self.assert_state(self.guarded(*self.flags(**windows), user), OK)
+        wrong = {
+            "no password": ({"password": None}, "another user name or password"),
+            "a wrong password": ({"password": "wrong"}, "another user name or password"),
+            "a password that is not there": ({"password": "none"}, "none.*(No such file|cannot)"),
+            "a password in an empty file": ({"password": "empty"}, "has an empty first line"),
+            "a password behind an empty line": ({"password": "empty line"}, "has an empty first line"),
+            "a password without end": ({"password": "long"}, "long"),
+            "a password in a folder": ({"password": "."}, "."),
+            "a password that cannot be reached": ({"password": "loop"}, "loop"),
+            "no CA": ({"ca": None}, "certificate"),
+            "another CA": ({"ca": "stranger.crt"}, "certificate"),
+            "a CA that is not there": ({"ca": "none"}, "CA cert"),
+            "a CA that is none": ({"ca": "server.key"}, "CA cert"),
+            "no client certificate": ({"cert": None, "key": None}, "."),
+            "a stranger's certificate": ({"cert": "stranger.crt", "key": "stranger.key"}, "."),
+            "another key": ({"key": "stranger.key"}, "certificate"),
+            "a key that is not there": ({"key": "none"}, "certificate"),
+            "a certificate that is not there": ({"cert": "none"}, "certificate"),
+        }
+        for name, (files, words) in wrong.items():
+            files = {k: v for k, v in {**everything, **files}.items() if v}
+            with self.subTest(name):
+                run = self.guarded(*self.flags(**files), *[user] * ("password" in files))
+                self.assert_state(run, UNKNOWN, words)
+        with self.subTest("another user"):
+            self.assert_state(self.guarded(*self.flags(**everything), "--exporter-username=me"),
+                              UNKNOWN, "another user name or password")
+        for scheme, host in (("https", "localhost"), ("http", "127.0.0.1")):
+            run = self.guarded(*self.flags(**everything), user, scheme=scheme, host=host)
+            with self.subTest(scheme, host=host):
+                self.assert_state(run, UNKNOWN, "^the exporter")
+
+    def test_asks_nobody_for_the_pass_phrase_of_a_key(self):
+        """The scheduler that would have to type it may keep its standard input open for ever."""
+        self.start_guarded("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+        command = [CHECK, "--check=spot", f"--exporter=https://{self.web}", "-t0.2",
+                   *self.flags(ca="server.crt", cert="client.crt", key="encrypted.key")]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   stderr=subprocess.PIPE, start_new_session=True)  # no terminal
+        try:
+            status = process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            status = "it does not end"
+        process.kill()
+        output, errors = process.communicate()
+        self.assertEqual((status, errors), (3, ""))
+        self.assertRegex(output, r"^ALIYUN_ECS SPOT UNKNOWN - the exporter: .*certificate")
+
+    def test_gives_its_password_to_nobody_else(self):
+        """Not to where it is sent on to, and nothing of it without being told the name."""
+        elsewhere = Answerer(json.dumps(snapshot()))
+        self.addCleanup(elsewhere.close)
+        server = Answerer("", 302, [("Location", elsewhere.url + "/snapshot")])
+        self.addCleanup(server.close)
+        self.ask("spot", "--exporter-username=me", *self.flags(password="right"), web=server.url)
+        self.assertEqual(elsewhere.asked, [])
+        self.assertEqual(server.asked[0][2]["Authorization"], "Basic bWU6cmlnaHQ=")
+
+    def test_speaks_tls_to_who_speaks_it(self):
+        self.start_guarded("{}")
+        self.assert_state(self.guarded(scheme="http"), OK)
+        self.assert_state(self.guarded(*self.flags(ca="server.crt")), UNKNOWN, "^the exporter")
+
+
+MAC_1, MAC_2 = "00:16:3e:00:00:01", "00:16:3e:00:00:02"
+
+
+class BandwidthTest(Troubles, private_network.Case):
+    """Interfaces of a network of its own, over which exactly known traffic goes."""
+
+    NAMES = ["bandwidth"]
+    INTERVAL = 0.1
+
+    def setUp(self):
+        super().setUp()
+        self.before_answer = lambda: None  # what happens between the two readings of the counters
+        self.links = 0
+
+    def ip(self, *arguments, check=True):
+        return subprocess.run(["ip", *arguments], check=check, text=True, capture_output=True)
+
+    def add_link(self, mac, *kind):
+        """A network interface that is up and swallows what is sent; its name."""
+        self.links += 1
+        name = f"ecs{self.links}"
+        ways = [kind] if kind else [["type", "dummy"],
+                                    ["type", "veth", "peer", "name", f"peer{self.links}"]]
+        tried = [self.ip("link", "add", "name", name, "address", mac, *way, check=False)
+                 for way in ways[:1]]
+        if tried[0].returncode and ways[1:]:
+            tried.append(self.ip("link", "add", "name", name, "address", mac, *ways[1], check=False))
+        if tried[-1].returncode:
+            self.skip_or_fail(f"no network interface: {tried[-1].stderr}")
+        self.addCleanup(self.ip, "link", "delete", name, check=False)
+        self.up(name, *([f"peer{self.links}"] if len(tried) == 2 else []))
+        return name
+
+    def up(self, *names):
+        for name in names:
+            # The kernel itself is not to send anything.
+            self.ip("link", "set", name, "addrgenmode", "none")
+            self.ip("link", "set", name, "up")
+
+    @staticmethod
+    def send(name, size):
+        """Exactly so many bytes."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind((name, 0))
+            for _ in range(size // 1000):
+                sock.send(bytes.fromhex("feffffffffff" "00163e000001" "88b5") + bytes(986))
+
+    @staticmethod
+    def sent(name):
+        with open(f"/sys/class/net/{name}/statistics/tx_bytes", encoding="ascii") as file:
+            return int(file.read())
+
+    def start_service(self, limit, *macs):
+        """Something to ask, directly and as an exporter, with a limit in Kbit/s."""
+        self.start_simulator()
+        for _ in macs[1:]:
+            self.control_api("POST", "/control/interfaces")
+        self.assertEqual(200, harness.request(
+            self.control, "PUT", "/control/items/" + LIMIT, str(limit)).status)
+        relay = Relay(self.metadata)
+        self.addCleanup(relay.close)
+
+        def instead(_method, path, _headers):
+            if path.endswith(MACS):
+                self.before_answer()
+
+        relay.instead = instead
+
+        def told(_path):
+            self.before_answer()
+            whole = snapshot()
+            whole["items"][LIMIT]["value"] = limit
+            whole["listings"][MACS]["value"] = list(macs)
+            return json.dumps(whole)
+
+        exporter = Answerer(told)
+        self.addCleanup(exporter.close)
+        self.sources = [f"--metadata-url={relay.url}", f"--exporter={exporter.url}"]
+
+    def measure(self, traffic, *flags):
+        """The runs during which so much is sent: pairs of name and bytes."""
+        def send():
+            for name, size in traffic:
+                self.send(name, size)
+        self.before_answer = send
+        for source in self.sources:
+            before = {name: self.sent(name) for name, _ in traffic}
+            run = self.check("--check=bandwidth", source, f"--interval={self.INTERVAL}", *flags)
+            for name, size in traffic:
+                self.assertEqual(self.sent(name) - before[name], size, "nobody else sends")
+            yield run
+
+    def assert_rate(self, run, size):
+        """So many bytes in the interval, which is longer the busier the machine is."""
+        rate, percent = run.value("egress_bytes_per_second"), run.value("egress")
+        self.assertLessEqual(rate, size / self.INTERVAL, run)
+        self.assertGreaterEqual(rate, size / run.seconds, run)
+        limit = float(self.numbers(run)[1]["max"])
+        self.assertAlmostEqual(percent, 100 * rate / limit, delta=percent * 1e-4 + 1e-6)
+
+    def test_counts_what_is_sent(self):
+        name = self.add_link(MAC_1)
+        # 100 kB in 0.1 s or somewhat more: at most 8000 kbit/s, and far more than 10.
+        for limit, flags, state in ((10, [], CRITICAL), (1_000_000, [], OK),
+                                    (1_000_000, ["-w0.001"], WARNING), (10, ["-c", "1000000"], WARNING),
+                                    (1_000_000, ["-c0.001"], CRITICAL),
+                                    (10, ["-w@0:1", "-c~:1000000"], OK)):
+            self.start_service(limit, MAC_1)
+            for run in self.measure([(name, 100_000)], *flags):
+                with self.subTest(run.flags, limit=limit):
+                    self.assert_state(run, state, "% of the outbound limit is used.* by 1 interface$")
+                    self.assert_rate(run, 100_000)
+                    self.assertEqual(float(self.numbers(run)[1]["max"]), limit * 125)
+
+    def test_counts_nothing_where_nothing_is_sent(self):
+        name = self.add_link(MAC_1)
+        self.start_service(1000, MAC_1)
+        self.send(name, 100_000)  # before
+        for run in self.measure([(name, 0)]):
+            self.assert_state(run, OK, "^0.0 % of the outbound limit")
+            self.assertEqual((run.value("egress"), run.value("egress_bytes_per_second")), (0, 0))
+
+    def test_state_is_what_the_judges_say(self):
+        self.add_link(MAC_1)
+        self.start_service(1000, MAC_1)
+        self.assert_judged("--check=bandwidth", self.sources[1], "--interval=0.05")
+
+    def test_adds_up_two_interfaces(self):
+        first, second = self.add_link(MAC_1), self.add_link(MAC_2)
+        self.start_service(1000, MAC_1, MAC_2)
+        for run in self.measure([(first, 100_000), (second, 200_000)], "-v"):
+            self.assert_state(run, CRITICAL, "by 2 interfaces$")
+            self.assert_rate(run, 300_000)
+            self.assertIn(f"counted: {MAC_1}\ncounted: {MAC_2}\n", run.output)
+
+    def test_does_not_count_twice_what_goes_through_an_interface_on_top(self):
+        """A VLAN or a bridge has the address of what it lies on, and counts the same bytes."""
+        tried = 0
+        for kind in (["type", "vlan", "id", "5"], ["type", "bridge"]):
+            name = self.add_link(MAC_1)
+            over = ["link", "add", *(["link", name] if "vlan" in kind else []), "name", "over", *kind]
+            if self.ip(*over, check=False).returncode == 0:  # not every kernel has both
+                tried += 1
+                self.addCleanup(self.ip, "link", "delete", "over", check=False)
+                if "bridge" in kind:
+                    self.ip("link", "set", name, "master", "over")
+                self.up("over")
+                with open("/sys/class/net/over/address", encoding="ascii") as file:
+                    self.assertEqual(file.read().strip(), MAC_1)
+                self.start_service(1000, MAC_1)
+                for source in self.sources:
+                    before = self.sent("over"), self.sent(name)
+                    self.before_answer = lambda: self.send("over", 100_000)
+                    run = self.check("--check=bandwidth", source, f"--interval={self.INTERVAL}")
+                    self.assertGreaterEqual(self.sent("over") - before[0], 100_000)
+                    with self.subTest(kind, source=source):
+                        self.assert_state(run, CRITICAL, "by 1 interface$")
+                        self.assert_rate(run, self.sent(name) - before[1])
+                self.ip("link", "delete", "over")
+            self.ip("link", "delete", name)
+        if not tried:
+            self.skip_or_fail("neither VLANs nor bridges")
+
+    def test_knows_the_least_when_an_interface_is_not_there(self):
+        name = self.add_link(MAC_1)
+        for limit, flags, state in ((1_000_000, [], UNKNOWN), (10, [], CRITICAL),
+                                    (1_000_000, ["-w0.001"], WARNING)):
+            self.start_service(limit, MAC_1, MAC_2)
+            for run in self.measure([(name, 100_000)], "-v", *flags):
+                with self.subTest(run.flags, limit=limit):
+                    self.assert_state(run, state, "^at least .*1 of the instance's interfaces")
+                    self.assertIn(f"not seen: {MAC_2}\n", run.output)
+
+    def test_does_not_know_without_any_interface_or_without_a_limit(self):
+        self.start_service(0, MAC_1)
+        for run in self.measure([]):
+            self.assert_state(run, UNKNOWN, "tells no limit")
+        self.start_service(1000, MAC_1)
+        for run in self.measure([]):
+            self.assert_state(run, UNKNOWN, "no interface of this machine has a MAC address")
+        self.add_link("00:16:3e:ff:ff:ff")
+        for run in self.measure([]):
+            self.assert_state(run, UNKNOWN, "no interface of this machine has a MAC address")
+
+    def test_is_not_misled_by_an_interface_that_is_made_anew(self):
+        name = self.add_link(MAC_1)
+        self.start_service(1000, MAC_1)
+        for source in self.sources:
+            self.send(name, 100_000)
+
+            def replace():
+                nonlocal name
+                self.ip("link", "delete", name)
+                name = self.add_link(MAC_1)  # counts from zero
+            self.before_answer = replace
+            run = self.check("--check=bandwidth", source, f"--interval={self.INTERVAL}")
+            self.assert_state(run, UNKNOWN)
+
+    def test_asks_the_metadata_service_at_its_address(self):
+        self.add_link(MAC_1)
+        self.serve()
+        for name, more in NAMES.items():
+            run = self.check(f"--check={name}", *more)
+            self.assert_state(run, WARNING if name == "hardening" else OK)
+
+    def run_all(self, jobs):
+        for number in range(1, self.INSTANCES + 1):
+            self.add_link(f"00:16:3e:00:{number - 1:02x}:01")
+        return super().run_all(jobs)
+
+
+_SEES_ITS_NETWORK = "ALIYUN_ECS_SEES_ITS_NETWORK"
+
+
 def main():
+    inside = os.environ.get("ALIYUN_ECS_INSIDE_PRIVATE_NETWORK") == ""
+    if inside and _SEES_ITS_NETWORK not in os.environ:
+        # What /sys shows of interfaces is those of the network where it was mounted.
+        os.execvp("unshare", ["unshare", "--mount", "sh", "-c", 'mount -t sysfs sysfs /sys; exec "$@"', "sh",
+                              "env", f"{_SEES_ITS_NETWORK}=1", sys.executable, "-B", *sys.argv])
     private_network.main()
 
 
