@@ -425,6 +425,22 @@ class StateTest(Case):
         self.start_simulator("--http-endpoint=disabled")
         self.expect_nobody_knows(CRITICAL, "is disabled for this instance")
 
+    def test_an_exporter_that_has_lost_the_service_says_so(self):
+        for notice, before, after in ((True, CRITICAL, CRITICAL), (False, OK, UNKNOWN)):
+            self.start_simulator()
+            if notice:
+                self.control_api("PUT", "/control/spot-termination", {"in_seconds": 250})
+            self.start_exporter("--poll.spot-interval=1s", "--poll.notice-interval=1s")
+            self.exporter.wait_for("first fill complete")
+            self.assert_state(self.ask("spot"), before)
+            self.simulator.stop(signal.SIGKILL)
+            self.exporter.wait_for("an item cannot be read.*termination-time")
+            while (run := self.ask("spot")).state != after:
+                self.assert_state(run, OK)  # which it stays for three seconds
+                self.assertIsNone(self.exporter.process.poll())
+            # Of what is read once in an hour it still vouches.
+            self.assert_state(self.ask("identity"), OK)
+
     def test_says_that_normal_mode_is_closed_to_who_asks_in_it(self):
         self.start_simulator("--http-tokens=required")
         self.start_exporter("--metadata.mode=normal")
