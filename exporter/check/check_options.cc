@@ -17,10 +17,10 @@
 namespace aliyun_ecs {
 namespace {
 
+// Without "|": what follows it is perfdata, on any line.
 constexpr std::string_view kUsage =
-    "Usage: check_aliyun_ecs --check spot|credentials|metadata|hardening|identity|bandwidth|all\n"
-    "         [-w RANGE] [-c RANGE] [-t SECONDS] [--metadata-url URL | --exporter URL] [-v]\n"
-    "       check_aliyun_ecs --help";
+    R"(Usage: check_aliyun_ecs --check CHECK [-w RANGE] [-c RANGE] [-t SECONDS] [-v]
+       [--metadata-url URL or --exporter URL] and more, see check_aliyun_ecs --help)";
 
 constexpr std::string_view kDescription =
     R"(A monitoring plugin for an Alibaba Cloud ECS instance: judges what its metadata service, or

@@ -395,7 +395,6 @@ void Judgement::Bandwidth() {
   verdict_.perfdata.push_back({"egress", percent, "%", warning, critical, 0, {}});
   verdict_.perfdata.push_back(
       {"egress_bytes_per_second", std::round(traffic.bytes_per_second), "B", {}, {}, 0, limit});
-  const CheckState state = Assess(percent, warning, critical);
   std::string text = fmt::format(
       "{:.1f} % of the outbound limit is used: {:.1f} of {:.1f} Mbit/s over {:.1f} s by {} "
       "interface{}",
@@ -403,10 +402,12 @@ void Judgement::Bandwidth() {
       traffic.counted.size(), traffic.counted.size() == 1 ? "" : "s");
   for (const std::string& mac : traffic.counted) verdict_.details.push_back("counted: " + mac);
   for (const std::string& mac : traffic.missing) verdict_.details.push_back("not seen: " + mac);
-  if (traffic.missing.empty()) return Conclude(state, std::move(text));
-  Conclude(state == CheckState::kOk ? CheckState::kUnknown : state,
-           "at least " + text + "; " + std::to_string(traffic.missing.size()) +
-               " of the instance's interfaces cannot be seen here");
+  if (traffic.missing.empty()) return Conclude(Assess(percent, warning, critical), std::move(text));
+  const CheckState state = critical->AlertsFrom(percent)  ? CheckState::kCritical
+                           : warning->AlertsFrom(percent) ? CheckState::kWarning
+                                                          : CheckState::kUnknown;
+  Conclude(state, "at least " + text + "; " + std::to_string(traffic.missing.size()) +
+                      " of the instance's interfaces cannot be seen here");
 }
 
 }  // namespace

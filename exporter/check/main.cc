@@ -95,7 +95,7 @@ Result<Findings> AskTheExporter(const CheckOptions& options, const Clock& clock,
   constexpr Duration kShortest = std::chrono::milliseconds(1);  // libcurl takes 0 for "no limit"
   auto report = AskExporter(transport, clock, std::max(deadline - clock.Steady(), kShortest));
   if (!report) {
-    return Fail(report.error().code, options.exporter_url + ": " + report.error().message);
+    return Fail(report.error().code, report.error().message + " (" + options.exporter_url + ")");
   }
   Findings findings;
   findings.evidence.snapshot = std::move(report->snapshot);

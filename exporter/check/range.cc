@@ -60,6 +60,10 @@ bool Range::Alerts(double value) const {
   return within == inside_;
 }
 
+bool Range::AlertsFrom(double value) const {
+  return inside_ ? value >= start_ && end_ == kInfinity : value > end_;
+}
+
 const double* Range::UpperLimit() const {
   return !inside_ && start_ == 0 && end_ != kInfinity ? &end_ : nullptr;
 }

@@ -18,6 +18,8 @@ class Range {
   [[nodiscard]] static Result<Range> Parse(std::string_view text);
 
   [[nodiscard]] bool Alerts(double value) const;
+  // Whether every value from this one on alerts: of something that is at least so much.
+  [[nodiscard]] bool AlertsFrom(double value) const;
 
   // As it was written; what a graph is told.
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -22,10 +22,12 @@ std::string ContentOf(const fs::path& file) {
   return content ? std::string(Trim(*content)) : std::string();
 }
 
-// The kernel links what a device lies on as "lower_NAME"; over the border of a network namespace
-// only the numbers differ.
+// The kernel links what a device lies on as "lower_NAME". Over the border of a network namespace
+// only the numbers tell, but they also differ for one end of a virtual cable, which is of no such
+// type.
 bool LiesOnAnother(const fs::path& device) {
-  if (ContentOf(device / "iflink") != ContentOf(device / "ifindex")) return true;
+  const bool tied = ContentOf(device / "iflink") != ContentOf(device / "ifindex");
+  if (tied && ContentOf(device / "uevent").find("DEVTYPE=") != std::string::npos) return true;
   std::error_code error;
   for (fs::directory_iterator entry(device, error), end; !error && entry != end;
        entry.increment(error)) {

@@ -120,6 +120,8 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
   set(CURLOPT_CAINFO, access.ca_file);
   set(CURLOPT_SSLCERT, access.cert_file);
   set(CURLOPT_SSLKEY, access.key_file);
+  // One that needs a pass phrase is refused; without this somebody would be asked for it.
+  curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
   if (access.username.empty()) return;
   curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
   set(CURLOPT_USERNAME, access.username);

@@ -48,6 +48,21 @@ TEST(RangeTest, AnythingElseIsRefusedWithASentence) {
   }
 }
 
+// The value is not known, only that it is no smaller.
+TEST(RangeTest, AlertsFromAValueOnWhereEveryLargerOneAlerts) {
+  const auto alerts_from = [](const char* range, double value) {
+    return Range::Parse(range)->AlertsFrom(value);
+  };
+  EXPECT_TRUE(alerts_from("80", 80.1));
+  EXPECT_FALSE(alerts_from("80", 80));
+  EXPECT_FALSE(alerts_from("50:", 10));
+  EXPECT_FALSE(alerts_from("50:80", 10));
+  EXPECT_TRUE(alerts_from("50:80", 81));
+  EXPECT_TRUE(alerts_from("@50:", 50));
+  EXPECT_FALSE(alerts_from("@50:", 49));
+  EXPECT_FALSE(alerts_from("@50:80", 60));
+}
+
 TEST(RangeTest, HasAnUpperLimitOnlyWhereThatSaysItAll) {
   EXPECT_EQ(*Range::Parse("80")->UpperLimit(), 80);
   EXPECT_EQ(*Range::Parse("0:80")->UpperLimit(), 80);

@@ -80,6 +80,8 @@ TEST_F(TrafficTest, HardwareIsCountedAndNotWhatSharesItsAddress) {
 TEST_F(TrafficTest, WhatLiesOnAnotherNamespacesDeviceIsNotThatDevice) {
   PutDevice("eth0", "00:16:3e:00:00:01", "1000");
   PutFile(root_ / "sys/class/net/eth0/iflink", "7\n");
+  EXPECT_THAT(Read().sent_bytes, ElementsAre(Pair("00:16:3e:00:00:01", 1000))) << "a virtual cable";
+  PutFile(root_ / "sys/class/net/eth0/uevent", "DEVTYPE=ipvlan\nINTERFACE=eth0\nIFINDEX=2\n");
   EXPECT_THAT(Read().sent_bytes, IsEmpty());
 }
 
