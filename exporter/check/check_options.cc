@@ -206,6 +206,8 @@ class Maker {
         *into = *seconds;
       }
     }
+    if (!words_.Has("interval"))
+      options_.interval = std::min(options_.interval, options_.timeout / 2);
     const bool waits = Checks(Check::kBandwidth);
     if (waits && complaints_.empty() && options_.interval >= options_.timeout) {
       Complain("--interval: it must be shorter than --timeout");

@@ -77,6 +77,11 @@ TEST(CheckOptionsTest, TakesEveryFlagInEveryForm) {
   EXPECT_EQ(exporter.options.format, OutputFormat::kCheckmk);
 }
 
+TEST(CheckOptionsTest, MeasuresForHalfOfAShortTimeoutUnlessToldOtherwise) {
+  EXPECT_EQ(Good({"--check", "bandwidth", "-t", "2"}).options.interval, seconds(1));
+  EXPECT_EQ(Good({"--check", "all", "-t", "60"}).options.interval, seconds(3));
+}
+
 TEST(CheckOptionsTest, AllIsAllThatHasSomethingToSay) {
   using enum Check;
   EXPECT_THAT(Good({"--check", "all"}).options.checks,
