@@ -39,6 +39,7 @@ ZONE = "zone-id"
 SECRETS = ("SimulatedAccessKeyId", "SimulatedAccessKeySecret", "SimulatedSecurityToken",
            "SIMULATED-SESSION-TOKEN")
 
+
 def document(seconds_left, code="Success"):
     """A credential, which may have ended."""
     return json.dumps({
@@ -170,8 +171,8 @@ class StateTest(Case):
                  b"--expect=zone_id=" + expected], capture_output=True, check=False)
             with self.subTest(expected[:20]):
                 self.assertEqual(done.returncode, 2)
-                self.assertRegex(done.stdout.decode(), "^ALIYUN_ECS IDENTITY CRITICAL - zone_id is cn-"
-                                 r"hangzhou-i, but [^|\x00-\x1f\x7f-\x9f]*\n\Z")
+                self.assertRegex(done.stdout.decode(), "^ALIYUN_ECS IDENTITY CRITICAL - zone_id is "
+                                 r"cn-hangzhou-i, but [^|\x00-\x1f\x7f-\x9f]*\n\Z")
 
     def test_metadata(self):
         self.start_simulator()
@@ -975,7 +976,7 @@ class SecretTest(Case):
         for secret in SECRETS:
             self.assertIn(secret, heard)
         self.assertTrue(any(headers.get(TOKEN_HEADER, "").startswith("SIMULATED-SESSION-TOKEN")
-                            for _, _, headers in relays[0].asked))
+                            for relay in relays for _, _, headers in relay.asked))
 
     def test_tells_what_was_asked_for_but_not_what_was_answered(self):
         self.start_simulator()
@@ -1313,7 +1314,7 @@ class BandwidthTest(Troubles, private_network.Case):
 
     def test_knows_the_least_when_an_interface_is_not_there(self):
         name = self.add_link(MAC_1)
-        # Too little may be enough in truth; too much can only be more.
+        # What cannot be seen may send, too: so much is too much, but so little is not too little.
         for limit, flags, state in ((1_000_000, [], UNKNOWN), (10, [], CRITICAL),
                                     (1_000_000, ["-w0.001"], WARNING),
                                     (1_000_000, ["-w~:80", "-c50:"], UNKNOWN)):
