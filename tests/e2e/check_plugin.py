@@ -147,6 +147,11 @@ class Checks:
             self.skip_or_fail("no Monitoring::Plugin (libmonitoring-plugin-perl): "
                               + PerlJudge.get().why_not())
 
+    def start(self, *argv, **env):
+        program = super().start(*argv, **env)
+        self.addCleanup(program.process.kill)  # an orderly end takes longer than most tests
+        return program
+
     def check(self, *flags, **env):
         run = Run(*flags, **env)
         self.judge(run)
