@@ -42,6 +42,7 @@ PERFDATUM = re.compile(rf"'(?P<label>[^'=]+)'=(?P<value>{NUMBER})(?P<uom>s|B|%)?
                        rf"(?:;(?P<warn>{RANGE}))?(?:;(?P<crit>{RANGE}))?"
                        rf"(?:;(?P<min>{NUMBER})?)?(?:;(?P<max>{NUMBER}))?")
 
+
 def utc(seconds_from_now):
     moment = datetime.datetime.now(datetime.timezone.utc)
     moment += datetime.timedelta(seconds=seconds_from_now)
@@ -105,10 +106,10 @@ class PerlJudge:
 class Run:
     """One run of the plugin."""
 
-    def __init__(self, *flags, under=(), **env):
+    def __init__(self, *flags, **env):
         begin = time.monotonic()
         self.flags = flags
-        done = subprocess.run([*under, CHECK, *flags], stdin=subprocess.DEVNULL,
+        done = subprocess.run([CHECK, *flags], stdin=subprocess.DEVNULL,
                               capture_output=True, env=harness.environment(**env), check=False,
                               timeout=harness.DEADLINE)
         self.seconds = time.monotonic() - begin
@@ -145,6 +146,11 @@ class Checks:
         if not PerlJudge.get().works():
             self.skip_or_fail("no Monitoring::Plugin (libmonitoring-plugin-perl): "
                               + PerlJudge.get().why_not())
+
+    def start(self, *argv, **env):
+        program = super().start(*argv, **env)
+        self.addCleanup(program.process.kill)  # an orderly end takes longer than most tests
+        return program
 
     def check(self, *flags, **env):
         run = Run(*flags, **env)

@@ -39,6 +39,7 @@ ZONE = "zone-id"
 SECRETS = ("SimulatedAccessKeyId", "SimulatedAccessKeySecret", "SimulatedSecurityToken",
            "SIMULATED-SESSION-TOKEN")
 
+
 def document(seconds_left, code="Success"):
     """A credential, which may have ended."""
     return json.dumps({
@@ -159,6 +160,19 @@ class StateTest(Case):
         self.put("instance/instance-name", name.encode())
         self.expect("identity", (["--expect=instance_name=" + name], OK,
                                  "^instance_name is OK / 'x'=1\u00e9 as expected$"))
+
+    def test_what_is_expected_cannot_garble_the_output(self):
+        """Many a monitoring system takes nothing but UTF-8, and shows it in a terminal."""
+        self.start_simulator()
+        for expected in (b"\xff\xfe", b"a\x1b[31m\nb|c", "\u009b31m".encode(), b"\xc3" * 2000,
+                         "\u20ac".encode() * 2000, b"x" + "\u20ac".encode() * 2000):
+            done = subprocess.run(
+                [CHECK, "--check=identity", f"--metadata-url=http://{self.metadata}",
+                 b"--expect=zone_id=" + expected], capture_output=True, check=False)
+            with self.subTest(expected[:20]):
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stdout.decode(), "^ALIYUN_ECS IDENTITY CRITICAL - zone_id is "
+                                 r"cn-hangzhou-i, but [^|\x00-\x1f\x7f-\x9f]*\n\Z")
 
     def test_metadata(self):
         self.start_simulator()
@@ -514,6 +528,10 @@ class ToldTest(Case):
         told["time"] = utc(-4 * 3600)
         for name in NAMES:
             self.assert_state(self.told(name, told), UNKNOWN, "old|not known")
+        for access in ("good", "hardened_only"):  # in normal mode that tells whether it is open
+            told["mode"], told["access"]["state"] = "normal", access
+            with self.subTest(access):
+                self.assert_state(self.told("hardening", told), UNKNOWN, "old|not known")
 
     def test_says_of_an_old_copy_that_it_is_one(self):
         told = snapshot()
@@ -533,6 +551,9 @@ class ToldTest(Case):
         run = self.changed("spot", notice)
         self.assert_state(run, CRITICAL, "taken away in 3 min")
         self.assertAlmostEqual(run.value("termination_in"), 200, delta=10)
+        self.assert_state(self.changed("spot", notice, "-w300:", "-c120:"), WARNING)
+        # But whether the instance really has so long nobody knows any more: it may have moved.
+        self.assert_state(self.changed("spot", notice, "-w150:"), UNKNOWN)
 
     def test_is_never_ok_without_what_it_needs(self):
         for name, needs in NEEDS.items():
@@ -955,7 +976,7 @@ class SecretTest(Case):
         for secret in SECRETS:
             self.assertIn(secret, heard)
         self.assertTrue(any(headers.get(TOKEN_HEADER, "").startswith("SIMULATED-SESSION-TOKEN")
-                            for _, _, headers in relays[0].asked))
+                            for relay in relays for _, _, headers in relay.asked))
 
     def test_tells_what_was_asked_for_but_not_what_was_answered(self):
         self.start_simulator()
@@ -1293,7 +1314,7 @@ class BandwidthTest(Troubles, private_network.Case):
 
     def test_knows_the_least_when_an_interface_is_not_there(self):
         name = self.add_link(MAC_1)
-        # Too little may be enough in truth; too much can only be more.
+        # What cannot be seen may send, too: so much is too much, but so little is not too little.
         for limit, flags, state in ((1_000_000, [], UNKNOWN), (10, [], CRITICAL),
                                     (1_000_000, ["-w0.001"], WARNING),
                                     (1_000_000, ["-w~:80", "-c50:"], UNKNOWN)):
