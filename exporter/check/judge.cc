@@ -160,10 +160,17 @@ void Judgement::Spot() {
   verdict_.perfdata.push_back(
       {"termination_in", seconds, "s", criteria_.warning, criteria_.critical, {}, {}});
   verdict_.details.push_back("notice first seen " + FormatUtc(*spot.first_seen));
-  Conclude(ranges ? Assess(seconds, criteria_.warning, criteria_.critical) : CheckState::kCritical,
-           fmt::format("the instance {} be taken away {}, {}{}",
-                       left < Duration::zero() ? "was to" : "will", In(left),
-                       FormatUtc(*spot.termination), SkewInWords()));
+  std::string text = fmt::format("the instance {} be taken away {}, {}{}",
+                                 left < Duration::zero() ? "was to" : "will", In(left),
+                                 FormatUtc(*spot.termination), SkewInWords());
+  const CheckState state =
+      ranges ? Assess(seconds, criteria_.warning, criteria_.critical) : CheckState::kCritical;
+  // An alarm stands until it is known to be over; that there is time left may be known no more.
+  const auto why = WhyNotKnown(snapshot_.Find(kSpotTerminationTime), RefreshClass::kSpot);
+  if (state == CheckState::kOk && why) {
+    return Conclude(CheckState::kUnknown, text + ", but that is old news: " + *why);
+  }
+  Conclude(state, std::move(text));
 }
 
 // Worst first; those of the same state in their order.
@@ -272,10 +279,13 @@ void Judgement::Metadata() {
   if (snapshot_.access == AccessState::kUnknown) {
     return Conclude(CheckState::kUnknown, WhyAccessIsBad(id));
   }
+  const CheckState by_latency = snapshot_.latency ? Assess(ToSeconds(*snapshot_.latency),
+                                                           criteria_.warning, criteria_.critical)
+                                                  : CheckState::kOk;
   if (snapshot_.access == AccessState::kThrottled) {
     const Duration pause = snapshot_.paused_until - now_.steady;
     return Conclude(
-        CheckState::kWarning,
+        Worse(CheckState::kWarning, by_latency),
         WhyAccessIsBad(nullptr) +
             (pause > Duration::zero() ? ", nothing is asked for " + HumanDuration(pause) : ""));
   }
@@ -285,15 +295,14 @@ void Judgement::Metadata() {
   if (!IsProven(snapshot_) || !snapshot_.latency) {
     return Conclude(CheckState::kCritical, std::string(kNotProven));
   }
-  const double seconds = ToSeconds(*snapshot_.latency);
-  const CheckState state = Assess(seconds, criteria_.warning, criteria_.critical);
   // What fails for one item is that item's trouble; the service's when it fails for another, too.
   if (!snapshot_.up.value_or(false)) {
-    return Conclude(Worse(state, CheckState::kWarning),
+    return Conclude(Worse(by_latency, CheckState::kWarning),
                     "the metadata service did not answer the newest request as it should");
   }
-  Conclude(state, fmt::format("the metadata service answers in {} mode, in {:.1f} ms",
-                              snapshot_.hardened ? "hardened" : "normal", 1000 * seconds));
+  Conclude(by_latency, fmt::format("the metadata service answers in {} mode, in {:.1f} ms",
+                                   snapshot_.hardened ? "hardened" : "normal",
+                                   1000 * ToSeconds(*snapshot_.latency)));
 }
 
 std::string Judgement::WhyPostureIsUnknown() const {

@@ -19,10 +19,12 @@ constexpr std::size_t kMaxLineBytes = 700;
 // One line, in which nothing is taken for perfdata.
 std::string Harmless(std::string_view text) {
   std::string line(text);
+  const bool malformed = !IsPrintableUtf8(text);
   for (char& c : line) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '|') c = '/';
     if (byte < 0x20 || byte == 0x7F) c = ' ';
+    if (byte >= 0x80 && malformed) c = '?';
   }
   if (line.size() > kMaxLineBytes) {
     std::size_t end = kMaxLineBytes;

@@ -87,6 +87,18 @@ TEST_F(CheckJudgeTest, TheServiceIsNeverWellWhileTheNewestRequestWasNotAnswered)
   EXPECT_EQ(Ask(Check::kMetadata).state, CheckState::kCritical) << "asked for nothing else";
 }
 
+TEST_F(CheckJudgeTest, ThereIsNoTimeLeftForSureWhenNothingNewIsHeardOfANotice) {
+  NoticeAt(rig_.clock.System() + hours(2));
+  rig_.RunNow();
+  EXPECT_EQ(Ask(Check::kSpot, Ranges("300:", "120:")).state, CheckState::kOk);
+  rig_.clock.Advance(minutes(1));
+  const Verdict verdict = Ask(Check::kSpot, Ranges("300:", "120:"));
+  EXPECT_EQ(verdict.state, CheckState::kUnknown);
+  EXPECT_THAT(verdict.text, HasSubstr("but that is old news: the last answer is 1 min 0 s old"));
+  EXPECT_EQ(Ask(Check::kSpot).state, CheckState::kCritical);
+  EXPECT_EQ(Ask(Check::kSpot, Ranges("@0:", "120:")).state, CheckState::kWarning);
+}
+
 // In normal mode the posture has no age of its own.
 TEST_F(CheckJudgeTest, NormalModeIsNotClosedByOldNews) {
   ExporterRig normal(LinuxInstance(), {}, {.mode = MetadataMode::kNormal});

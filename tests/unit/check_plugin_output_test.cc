@@ -73,6 +73,8 @@ TEST(PluginOutputTest, TextsAreMadeHarmless) {
   const std::string output =
       PluginOutput({Make(Check::kIdentity, CheckState::kOk, "a|b\nc\td\x7f")}, false, 0, {});
   EXPECT_EQ(output, "ALIYUN_ECS IDENTITY OK - a/b c d \n");
+  EXPECT_EQ(UnknownOutput("", "\xff\xfe ä"), "ALIYUN_ECS UNKNOWN - ?? ??\n");
+  EXPECT_EQ(UnknownOutput("", "a\xc2\x9b"), "ALIYUN_ECS UNKNOWN - a??\n");  // a control of C1
   std::string umlauts;
   while (umlauts.size() < 2000) umlauts += "ä";
   const std::string cut =
