@@ -52,17 +52,25 @@ class Program:
 
     def wait_for(self, pattern):
         """The match of the first line, among those not yet waited for, that has the pattern."""
-        while True:
+        return self.wait_for_all(pattern)[0]
+
+    def wait_for_all(self, *patterns):
+        """The same for several patterns, whose lines may come in any order."""
+        found = {}
+        while len(found) < len(patterns):
             try:
                 line = self._lines.get(timeout=DEADLINE)
             except queue.Empty:
                 line = None
+            missing = [pattern for pattern in patterns if pattern not in found]
             if line is None:
                 raise AssertionError(
-                    f"{os.path.basename(self.argv[0])} never wrote {pattern!r}:\n"
+                    f"{os.path.basename(self.argv[0])} never wrote {missing[0]!r}:\n"
                     + "".join(self.output))
-            if found := re.search(pattern, line):
-                return found
+            for pattern in missing:
+                if match := re.search(pattern, line):
+                    found[pattern] = match
+        return [found[pattern] for pattern in patterns]
 
     def stop(self, signal_number=signal.SIGTERM, limit=DEADLINE):
         """Ends it; returns the exit status."""

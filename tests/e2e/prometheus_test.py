@@ -73,8 +73,9 @@ scrape_configs:
         self.program = self.start(
             prometheus, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
             "--web.listen-address=127.0.0.1:0")
-        self.prometheus = self.program.wait_for(r'Listening on" address=(\S+)')[1]
-        self.program.wait_for("Server is ready to receive web requests")
+        listening, _ = self.program.wait_for_all(
+            r'Listening on" address=(\S+)', "Server is ready to receive web requests")
+        self.prometheus = listening[1]
         self.wait_until('up{job="right"}', 1)
         self.wait_until('up{job="wrong"}', 0)
         self.wait_until('aliyun_ecs_metadata_up', 1)

@@ -87,7 +87,8 @@ class ServiceTest(harness.Case):
         program = self.start_service(f"--config.file={path}")
         program.wait_for("first fill complete")
 
-        settings("log: {level: debug, format: json}\npoll.budget: 4\nspot.notice-file: /tmp/x\n")
+        settings("log: {level: debug, format: json}\npoll.budget: 4\n"
+                 f"spot.notice-file: {self.folder}/notice.json\n")
         program.process.send_signal(harness.signal.SIGHUP)
         self.assertRegex(self.manager.wait_for("RELOADING=1"), r"(?m)^MONOTONIC_USEC=\d+$")
         self.manager.wait_for("READY=1")
