@@ -135,6 +135,9 @@ void DirectSource::Probe() {
   if (!HaveTimeFor(kProbe)) return;
   Exchange exchange = client_.ProbeNormalMode({});
   Note(kProbe, exchange);
+  if (!exchange.answer && exchange.answer.error().code == ErrorCode::kThrottled) {
+    access_.OnFailed(kProbe, exchange, exchange.answer.error());
+  }
   const auto open = TellsOfNormalMode(exchange);
   if (!open) return;
   snapshot_.posture = Posture{*open, exchange.sent_at};

@@ -45,7 +45,7 @@ class LastResort {
     struct sigaction action {};
     action.sa_handler = [](int) {
       // Only what a signal handler may do.
-      if (write(STDOUT_FILENO, words_->data(), words_->size()) < 0) _exit(kUnknownStatus);
+      [[maybe_unused]] const auto written = write(STDOUT_FILENO, words_->data(), words_->size());
       _exit(kUnknownStatus);
     };
     sigaction(SIGALRM, &action, nullptr);

@@ -112,6 +112,25 @@ TEST_F(DirectSourceTest, AThrottledServiceIsLeftAlone) {
   }
 }
 
+// Whichever request it is that is one too many.
+TEST_F(DirectSourceTest, TheRequestWithoutATokenMayBeTheOneThatIsThrottled) {
+  transport_.Interfere([](const HttpRequest& request) {
+    return request.path.ends_with("/region-id") ? AnswerWith(429) : MaybeAnswer();
+  });
+  const Snapshot snapshot = Ask({Check::kSpot, Check::kHardening});
+  EXPECT_EQ(snapshot.access, AccessState::kThrottled);
+  EXPECT_EQ(NormalModeOpen(snapshot, Now(clock_)), std::nullopt);
+  EXPECT_EQ(JudgeSpot(snapshot, Now(clock_)).state, SpotState::kNone);
+}
+
+TEST_F(DirectSourceTest, TheLatencyIsThatOfTheSlowestAnswer) {
+  transport_.Interfere([&](const HttpRequest& request) {
+    clock_.Advance(milliseconds(request.path.ends_with("/instance-id") ? 900 : 5));
+    return MaybeAnswer();
+  });
+  EXPECT_EQ(Ask({Check::kSpot}).latency, milliseconds(900));
+}
+
 TEST_F(DirectSourceTest, OneItemThatHangsCostsTwoSecondsAndLeavesTheOthers) {
   transport_.Interfere([&](const HttpRequest& request) {
     if (!request.path.ends_with("/termination-time")) return MaybeAnswer();
