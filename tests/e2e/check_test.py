@@ -540,6 +540,33 @@ class ToldTest(Case):
         self.assert_state(run, UNKNOWN)
         self.assertIn("the exporter's answer is dated 1 min 0 s behind this machine's clock", run.output)
 
+    def test_is_never_ok_on_an_answer_from_the_future(self):
+        """Nobody can say how old it is; but what is wrong in it stays wrong."""
+        for name in BUT_BANDWIDTH:
+            told = snapshot()
+            told["time"] = utc(3600)
+            self.assert_state(self.told(name, told), UNKNOWN,
+                              "dated (1 h 0 min|59 min [0-9]+ s) ahead of this machine's clock")
+
+        def notice(told):
+            told["time"] = utc(3600)
+            told["spot"].update({"state": "scheduled", "termination_time": utc(3800),
+                                 "first_seen": utc(3500), "ends_in_seconds": 200.0, "notices": 1})
+            told["items"][SPOT].update(
+                {"state": "present", "age_seconds": 1.0, "value": utc(3800)})
+        self.assert_state(self.changed("spot", notice), CRITICAL, "ahead of this machine's clock")
+
+    def test_what_it_was_told_grows_older_while_it_measures(self):
+        told = snapshot()
+        told["items"][SPOT]["age_seconds"] = 2.7 * told["refresh_intervals"]["spot"]
+        # Of the loopback interface, which is everywhere.
+        told["listings"][MACS]["value"] = ["00:00:00:00:00:00"]
+        self.assert_state(self.told("spot", told), OK)
+        self.server.body = json.dumps(told)
+        run = self.check("--check=all", "--interval=1.8", f"--exporter={self.server.url}", "-v")
+        self.assertIn("SPOT UNKNOWN - ", run.output)
+        self.assertIn("counted: 00:00:00:00:00:00", run.output)
+
     def test_a_notice_stands_in_an_old_answer(self):
         def notice(told):
             told["time"] = utc(-60)
@@ -924,10 +951,30 @@ class TimeTest(Case):
                 self.assertEqual((run.name, run.state), ("SPOT", UNKNOWN), run)
             finally:
                 os.close(writer)
+            # Certificates are read when there is somebody to show them to.
+            service = harness.SilentService()
+            self.addCleanup(service.close)
+            exporter = f"--exporter=https://{service.address}"
             for flag in ("ca", "cert"):
                 more = ["--exporter-key-file=/dev/null"] if flag == "cert" else []
-                run = self.assert_in_time(0.1, *flags[:2], f"--exporter-{flag}-file={fifo}", *more)
+                run = self.assert_in_time(0.1, flags[0], exporter, f"--exporter-{flag}-file={fifo}",
+                                          *more)
                 self.assertEqual((run.name, run.state), ("SPOT", UNKNOWN), run)
+                self.assertIn("no end within 0.1 s", run.text)
+
+    def test_ends_in_time_though_its_parent_has_blocked_the_alarm(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = os.path.join(folder, "fifo")
+            os.mkfifo(fifo)
+            service = harness.SilentService()
+            self.addCleanup(service.close)
+            done = subprocess.run(
+                [CHECK, "--check=spot", f"--exporter=https://{service.address}",
+                 f"--exporter-ca-file={fifo}", "-t0.1"],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30,
+                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]))
+        self.assertEqual(done.returncode, 3)
+        self.assertRegex(done.stdout, "^ALIYUN_ECS SPOT UNKNOWN - no end within 0.1 s")
 
     def test_leaves_time_for_the_rest_when_one_item_hangs(self):
         self.start_simulator()

@@ -75,6 +75,22 @@ TEST_F(CheckJudgeTest, AClockThatIsRightIsNotMentioned) {
   EXPECT_THAT(Ask(Check::kCredentials).text, testing::Not(HasSubstr("clock")));
 }
 
+TEST_F(CheckJudgeTest, TellsFromCloudInitWhetherNormalModeCanBeClosed) {
+  rig_.RunNow();
+  const auto text = [&](std::optional<std::string> cloud_init) {
+    Evidence evidence;
+    evidence.snapshot = *rig_.Current();
+    evidence.now = Now(rig_.clock);
+    evidence.cloud_init = std::move(cloud_init);
+    const Verdict verdict = Judge(Check::kHardening, evidence, {});
+    EXPECT_EQ(verdict.state, CheckState::kWarning);
+    return verdict.text;
+  };
+  EXPECT_THAT(text("22.4.2"), HasSubstr("cloud-init 22.4.2 may need it: update to 23.2.2"));
+  EXPECT_THAT(text("23.2.2"), HasSubstr("cloud-init 23.2.2 does not need it"));
+  EXPECT_THAT(text(std::nullopt), testing::Not(HasSubstr("cloud-init")));
+}
+
 TEST_F(CheckJudgeTest, TheServiceIsNeverWellWhileTheNewestRequestWasNotAnswered) {
   rig_.RunFor(minutes(10));
   ASSERT_EQ(Ask(Check::kMetadata).state, CheckState::kOk);
