@@ -18,6 +18,11 @@ if(ALIYUN_ECS_SANITIZE MATCHES "thread")
 endif()
 gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60 TEST_FILTER "${unit_test_filter}")
 
+# An hour of a fleet, for the dashboards; tests/e2e/dashboard_data.py loads it into a Prometheus.
+add_executable(scripted_hour tests/fleet/scripted_hour.cc)
+target_link_libraries(scripted_hour PRIVATE
+  aliyun_ecs_warnings aliyun_ecs_options aliyun_ecs_simulation fmt::fmt)
+
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(e2e_tests bad_input clients failure monitoring_objects page prometheus service simulator status_page
