@@ -2,6 +2,7 @@
 
 import collections
 import glob
+import json
 import os
 import re
 import subprocess
@@ -251,6 +252,34 @@ class AlertmanagerTest(alerting.Case):
             self.reload_alertmanager(config.replace(rule, ""))
             self.wait_until(self.inhibited,
                             {n for n, case in cases.items() if case.rule not in (None, number)})
+
+    def test_the_relabelling_of_its_comment_makes_one_host_of_two_ports(self):
+        self.start_with()
+        (prometheus,) = self.need("prometheus")
+        comment = re.search(r"^  #   alerting:\n(?:  #   .*\n)+",
+                            alerting.read("alerts", "alertmanager.example.yml"), re.MULTILINE)[0]
+        rules = [{"alert": name, "expr": "vector(1)", "labels": {"job": job, "instance": instance}}
+                 for name, job, instance in (("AliyunEcsSpotTerminationKnown", "ours", "192.0.2.7:10200"),
+                                             ("InstanceDown", "node", "192.0.2.7:9100"),
+                                             ("InstanceDown", "node", "192.0.2.70:9100"),
+                                             ("NodeDown", "node", "[2001:db8::7]:9100"),
+                                             ("AliyunEcsSpotTerminationScheduled", "ours", "192.0.2.7:10200"))]
+        self.file("rules.yml", json.dumps({"groups": [{"name": "all", "interval": "1s", "rules": rules}]}))
+        config = self.file("prometheus.yml", without("^  #   ", comment) + f"""
+  alertmanagers: [{{static_configs: [{{targets: ["{self.alertmanager}"]}}]}}]
+rule_files: [rules.yml]
+""")
+        # It finds Alertmanager some seconds after the first alerts, and would send them again in a minute.
+        self.start(prometheus, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
+                   "--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s")
+        self.wait_until(lambda: sorted(
+            (found["labels"]["alertname"], found["labels"].get("instance_host"),
+             found["status"]["state"] == "suppressed") for found in self.alerts()), [
+                 ("AliyunEcsSpotTerminationKnown", "192.0.2.7", False),
+                 ("AliyunEcsSpotTerminationScheduled", None, False),
+                 ("InstanceDown", "192.0.2.7", True),
+                 ("InstanceDown", "192.0.2.70", False),
+                 ("NodeDown", "[2001:db8::7]", False)])
 
 
 if __name__ == "__main__":
