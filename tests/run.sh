@@ -22,6 +22,7 @@ done
 
 exporter/packaging/install-packages.sh build demo test
 command -v promtool >/dev/null || exporter/packaging/install-packages.sh --unpack build/_tools
+exporter/packaging/install-packages.sh --unpack build/_tools/alerts alerts-unpack
 exporter/packaging/install-packages.sh --unpack build/_tools/monitoring monitoring-unpack
 { command -v node && command -v npm; } >/dev/null || exporter/packaging/install-packages.sh clients
 exporter/packaging/install-node-modules.sh tests/e2e/clients clients
