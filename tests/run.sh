@@ -26,7 +26,8 @@ exporter/packaging/install-packages.sh build demo test
 exporter/packaging/install-packages.sh --unpack build/_tools/alerts alerts-unpack
 exporter/packaging/install-packages.sh --unpack build/_tools/monitoring monitoring-unpack
 { command -v node && command -v npm; } >/dev/null || exporter/packaging/install-packages.sh clients
-tests/e2e/clients/install.sh
+exporter/packaging/install-node-modules.sh tests/e2e/clients clients
+exporter/packaging/install-node-modules.sh dashboards/source dashboards
 
 # A test that cannot run here fails instead of being skipped.
 export ALIYUN_ECS_SKIP_NOTHING=1

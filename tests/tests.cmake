@@ -25,7 +25,7 @@ target_link_libraries(scripted_hour PRIVATE
 
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-set(e2e_tests bad_input clients failure monitoring_objects page prometheus service simulator status_page
+set(e2e_tests bad_input clients drill failure monitoring_objects page prometheus service simulator status_page
   trouble ways_out web web_config zabbix_template)
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,

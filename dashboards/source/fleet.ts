@@ -1,0 +1,119 @@
+// All instances: what is about to happen, how many there are, and how safe they are.
+import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import { dashboard, ofTheFleet, runbook } from './frame';
+import { bars, now, overTime, rows, stacked, stat, steps, table, timeseries } from './panels';
+import {
+  credentials, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance, spotStates, sumOrNone, top,
+} from './queries';
+import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding } from './shared';
+
+const late = steps('green', [1, 'orange']);
+const grave = steps('green', [1, 'red']);
+const zone = '{{region_id}} {{zone_id}}';
+
+const silent = `job_region_zone:aliyun_ecs_metadata_up:count{${ofPlace}} - job_region_zone:aliyun_ecs_metadata_up:sum{${ofPlace}}`;
+const open = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:sum{${ofPlace}}`;
+const asked = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:count{${ofPlace}}`;
+const stale = `job_region_zone:aliyun_ecs_metadata_stale:count{${ofPlace}}`;
+const endingCredentials = `${credentials}{${ofPlace}, left=~"expired|under 25 min"}`;
+
+export const fleet = dashboard('fleet', 'All instances of a fleet: which are about to be taken away, how many there are and where, and what is wrong.')
+  .variables(ofTheFleet)
+
+  .withPanel(noticesStanding())
+  .withPanel(nextEnding())
+  .withPanel(stat('Instances', 'Instances that the exporters report, by the chosen regions and zones.')
+    .withTarget(now(`sum(${instances})`)))
+  .withPanel(stat('Exporters down', 'Targets of the chosen jobs that do not answer Prometheus, in all regions: what does not answer cannot say where it is.')
+    .withTarget(now(`sum(job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}})`))
+    .thresholds(grave)
+    .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsExporterManyDown')]))
+  .withPanel(stat('Metadata service silent', 'Instances whose metadata service gave no proper answer to the newest request: there a notice cannot be seen.')
+    .withTarget(now(`sum(${silent})`))
+    .thresholds(grave)
+    .links([runbook('AliyunEcsMetadataDown')]))
+  .withPanel(stat('Credentials late', 'Credentials of RAM roles that have expired or end within 25 minutes. A new one should be there 30 minutes before the end.')
+    .withTarget(now(sumOrNone(endingCredentials)))
+    .thresholds(grave)
+    .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
+  .withPanel(endingInstances().span(15).height(9))
+  .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(9).height(9))
+
+  .withRow(new RowBuilder('Notices'))
+  .withPanel(timeseries('Notices within 15 minutes, by zone', 'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the most. Many in one zone: capacity is being reclaimed there.')
+    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
+    .noValue('No notice of termination in this time range.')
+    .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
+  .withPanel(timeseries('Notices within 15 minutes, by type', 'The same by instance type; the 20 types with the most.')
+    .withTarget(overTime(top(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
+    .noValue('No notice of termination in this time range.')
+    .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
+
+  .withRow(new RowBuilder('Instances'))
+  .withPanel(bars('By region', 'Instances in each region; the 20 largest.')
+    .withTarget(now(`sort_desc(${top(20, `sum by (region_id) (${instances})`)})`, '{{region_id}}')))
+  .withPanel(bars('By zone', 'Instances in each zone; the 20 largest.')
+    .withTarget(now(`sort_desc(${top(20, `sum by (zone_id) (${instances})`)})`, '{{zone_id}}')))
+  .withPanel(bars('By type', 'Instances of each type; the 20 most frequent.')
+    .withTarget(now(`sort_desc(${top(20, `sum by (instance_type) (${instances})`)})`, '{{instance_type}}')))
+  .withPanel(timeseries('Instances over time', 'Instances in each zone; the 20 largest zones.')
+    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${instances})`), zone))
+    .stacking(stacked()))
+  .withPanel(timeseries('What is known of spot termination', 'Instances without a notice (none), with one (scheduled), and those of which nobody knows (unknown).')
+    .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
+    .overrideByName('scheduled', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
+    .overrideByName('unknown', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'orange' } }])
+    .overrideByName('none', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'green' } }])
+    .links([runbook('AliyunEcsSpotStateUnknown')]))
+
+  .withRow(new RowBuilder('Health and posture'))
+  .withPanel(timeseries('In trouble', 'Exporters that do not answer, instances whose metadata service does not, and instances that show data older than twice the usual interval.')
+    .withTarget(overTime(`sum(job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}})`, 'exporter down'))
+    .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
+    .withTarget(overTime(`sum(${stale})`, 'data stale'))
+    .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsMetadataDown'), runbook('AliyunEcsMetadataStale')]))
+  .withPanel(bars('Credentials by time left', 'Credentials of RAM roles by the time until they end. A new one is offered 30 minutes before the end.')
+    .span(6)
+    .withTarget(now(`sum by (left) (${credentials}{${ofPlace}})`, '{{left}}'))
+    .overrideByName('expired', [{ id: 'thresholds', value: steps('red').build() }])
+    .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
+    .noValue('No instance has a RAM role')
+    .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
+  .withPanel(stat('Open without a token', 'Instances whose metadata service answers requests without a session token (normal mode). There a forged request of a web application is enough to steal the credential of the RAM role.')
+    .span(6)
+    .withTarget(now(`sum(${open})`))
+    .thresholds(late)
+    .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
+  .withPanel(stat('Share that is closed', 'Share of the instances whose metadata service refuses requests without a session token (hardened mode).')
+    .span(6)
+    .withTarget(now(`1 - sum(${open}) / sum(${asked})`))
+    .unit('percentunit').thresholds(steps('orange', [1, 'green']))
+    .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
+
+  .withRow(new RowBuilder('Find an instance'))
+  .withPanel(table('Instances', 'At most 50 of the instances chosen above; choose a region, a zone or instances to see others.', [
+    instanceColumn,
+    { of: 'instance_id', title: 'Instance ID', width: 220 },
+    { of: 'instance_name', title: 'Name' },
+    { of: 'instance_type', title: 'Type' },
+    { of: 'region_id', title: 'Region' },
+    { of: 'zone_id', title: 'Zone' },
+  ])
+    .withTarget(rows(top(50, `instance:aliyun_ecs_instance_info:identified{${ofPlacedInstance}}`)))
+    .height(10))
+
+  .withRow(new RowBuilder('Region $region').repeat('region').collapsed(true)
+    .withPanel(timeseries('Instances in $region', 'Instances in each zone of the region; the 20 largest zones.')
+      .span(8)
+      .withTarget(overTime(top(20, `sum by (zone_id) (${instances})`), '{{zone_id}}'))
+      .stacking(stacked()))
+    .withPanel(timeseries('Notices in $region', 'Instances with a notice of termination now, in each zone of the region; the 20 zones with the most.')
+      .span(8)
+      .withTarget(overTime(top(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
+      .noValue('No notice of termination in this time range.')
+      .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
+    .withPanel(timeseries('In trouble in $region', 'Instances of the region whose metadata service does not answer, or that show data older than twice the usual interval.')
+      .span(8)
+      .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
+      .withTarget(overTime(`sum(${stale})`, 'data stale'))
+      .links([runbook('AliyunEcsMetadataDown'), runbook('AliyunEcsMetadataStale')])));

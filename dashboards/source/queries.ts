@@ -1,0 +1,40 @@
+// The pieces of PromQL that several panels share.
+
+/** Which series: those of the chosen jobs, and narrower. */
+export const ofJob = 'job=~"$job"';
+export const ofInstance = `${ofJob}, instance=~"$instance"`;
+export const ofPlace = `${ofJob}, region_id=~"$region", zone_id=~"$zone"`;
+export const ofPlacedInstance = `${ofInstance}, region_id=~"$region", zone_id=~"$zone"`;
+
+const identity = 'instance:aliyun_ecs_instance_info:identified';
+
+/** The series with who and where their instances are; those of unknown identity stay, as in the alerts. */
+export const identified = (series: string) => `${series}
+  * on (job, instance) group_left (instance_id, instance_name, instance_type, region_id, zone_id)
+  ${identity}{${ofPlacedInstance}}
+or on (job, instance)
+${series}
+  unless on (job, instance) ${identity}{${ofInstance}}`;
+
+/** When instances are taken away. Few have such a series, however large the fleet is. */
+export const endings = `(aliyun_ecs_spot_termination_timestamp_seconds{${ofInstance}} > time() - 600)`;
+
+/** The same for drills. */
+export const drills = `aliyun_ecs_spot_drill_timestamp_seconds{${ofInstance}}`;
+
+/** The largest (or smallest) n of the series: nothing draws more than 50. */
+export const top = (n: number, series: string) => `topk(${n}, ${series})`;
+export const bottom = (n: number, series: string) => `bottomk(${n}, ${series})`;
+
+/** Recorded sums over the fleet, by what the name of the rule begins with. */
+export const instances = `job_region_zone_type:aliyun_ecs_instance_info:count{${ofPlace}}`;
+const notices = 'job_region_zone_type:aliyun_ecs_spot_termination_timestamp_seconds';
+export const noticesNow = `${notices}:count{${ofPlace}}`;
+export const noticesIn15Minutes = `${notices}:count15m{${ofPlace}}`;
+export const noticesInOneDay = `${notices}:count1d{${ofPlace}}`;
+export const spotStates = `job_region_zone_state:aliyun_ecs_spot_termination_state:sum{${ofPlace}}`;
+export const credentials =
+  `job_region_zone_left:aliyun_ecs_ram_credential_expiration_timestamp_seconds:count`;
+
+/** The sum, which is 0 and not missing as long as there are instances. */
+export const sumOrNone = (series: string) => `sum(${series}) or 0 * sum(${instances})`;

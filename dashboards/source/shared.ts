@@ -1,0 +1,67 @@
+// Panels that stand on more than one dashboard.
+import { runbook, toInstance } from './frame';
+import { by, Column, now, rows, stat, steps, table, words } from './panels';
+import { bottom, drills, endings, identified, noticesNow, sumOrNone, top } from './queries';
+
+export const countdown = steps('green', [-86400, 'red']);
+
+export const instanceColumn: Column =
+  { of: 'instance', title: 'Instance', width: 170, link: toInstance('instance', '__data.fields') };
+
+const when: Column[] = [
+  { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 100, thresholds: countdown },
+  { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 170 },
+  instanceColumn,
+  { of: 'instance_id', title: 'Instance ID', width: 200 },
+  { of: 'instance_name', title: 'Name' },
+  { of: 'instance_type', title: 'Type' },
+  { of: 'zone_id', title: 'Zone' },
+];
+
+const timesOf = (series: string) => [
+  rows(bottom(50, `1000 * (${identified(series)})`)),
+  rows(bottom(50, `(${identified(series)}) - time()`)),
+];
+
+/** Which instance dies when. */
+export const endingInstances = () =>
+  table('Instances that will be taken away', 'Spot instances with a notice of termination, the next one first; ' +
+    'at most 50. Ten minutes after its time an instance leaves the list. A click on one shows its dashboard.', when)
+    .targets(timesOf(endings))
+    .sortBy(by('Time left'))
+    .noValue('No instance has a notice of termination.')
+    .links([runbook('AliyunEcsSpotTerminationScheduled')]);
+
+export const drillingInstances = () =>
+  table('Drills', 'Instances that play a termination (--drill.file). Nothing is taken away.', when)
+    .targets(timesOf(drills))
+    .sortBy(by('Time left'))
+    .noValue('No drill is running. RUNBOOKS.md says how to start one.')
+    .links([runbook('AliyunEcsSpotDrill')]);
+
+export const nextEnding = () =>
+  stat('Next one ends in', 'Hours, minutes and seconds until the next spot instance with a notice is taken away. ' +
+    'A notice comes about five minutes ahead.')
+    .withTarget(now(`min(${endings} > time()) - time()`))
+    .unit('dthms').thresholds(countdown).noValue('No notice');
+
+export const noticesStanding = () =>
+  stat('To be taken away', 'Spot instances with a notice of termination now.')
+    .withTarget(now(sumOrNone(noticesNow)))
+    .thresholds(steps('green', [1, 'red']));
+
+const severities = words({
+  critical: ['critical', 'red'], warning: ['warning', 'orange'], info: ['info', 'blue'], drill: ['drill', 'purple'],
+});
+
+/** The alerts that fire among those selected, critical ones first. */
+export const alerts = (selected: string) =>
+  table('Alerts that fire', 'Alerts of alerts/rules that fire now, critical ones first; at most 50. Empty, too, where ' +
+    'another server than this data source evaluates the rules.', [
+    { of: 'severity', title: 'Severity', width: 90, words: severities },
+    { of: 'alertname', title: 'Alert' },
+    instanceColumn,
+  ])
+    .withTarget(rows(top(50, `2 * ALERTS{${selected}, alertstate="firing", severity="critical"}
+or ALERTS{${selected}, alertstate="firing", severity!~"critical|none"}`)))
+    .noValue('No alert fires here.');
