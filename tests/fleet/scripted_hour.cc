@@ -311,7 +311,6 @@ class Host {
     put("region-id", part.region);
     put("zone-id", part.zone);
     put("instance/instance-type", part.type);
-    put("private-ipv4", Address(part));
     if (part.name.empty()) {
       start.tree.Erase("meta-data/instance/instance-name");
     } else {
@@ -322,7 +321,34 @@ class Host {
     put("instance/max-netbw-egress", limit);
     put("instance/max-netbw-ingress", limit);
     for (const auto& [key, value] : part.tags) put("tags/instance/" + key, value);
+    Renumber(start.tree, part);
     return start;
+  }
+
+  // Gives it the address that it is scraped at, and the network around that.
+  static void Renumber(simulator::Tree& tree, const Part& part) {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (int i = 0; i < part.interfaces; ++i) {
+      const auto simulated = fmt::format("192.168.{}.", 10 + i);
+      const auto ours = fmt::format("10.0.{}.", i);
+      const int first = 11 + 2 * (part.number - 1);
+      names.emplace_back(simulated + std::to_string(first), ours + std::to_string(part.number));
+      names.emplace_back(simulated + std::to_string(first + 1),
+                         ours + std::to_string(100 + part.number));
+      names.emplace_back(simulated, ours);
+    }
+    names.emplace_back("192.168.0.0/16", "10.0.0.0/16");
+    const auto leaves = tree.leaves();
+    for (const auto& [path, leaf] : leaves) {
+      std::string text = leaf;
+      for (const auto& [from, to] : names) {
+        for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+          text.replace(at, from.size(), to);
+          at += to.size();
+        }
+      }
+      if (text != leaf) tree.Overwrite(path, text);
+    }
   }
 
   static simulator::ProtocolOptions Protocol(const Part& part) {
