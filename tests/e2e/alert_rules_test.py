@@ -15,9 +15,9 @@ import tempfile
 import yaml
 
 import harness
+from metrics_reference import FOREIGN, TARGET, exposed
 
 ALERTS = os.path.join(harness.SOURCE, "alerts")
-METRICS = os.path.join(harness.SOURCE, "exporter", "METRICS.md")
 README = os.path.join(ALERTS, "README.md")
 TABLE = re.compile(r"(?<=<!-- alerts: begin -->\n).*(?=<!-- alerts: end -->)", re.DOTALL)
 TOOLS = os.path.join(harness.SOURCE, "build", "_tools")
@@ -31,12 +31,6 @@ DASHBOARD = re.compile(r"https://grafana\.example/d/aliyun-ecs-(fleet|instance|s
 SEVERITIES = {"critical", "warning", "info", "none", "drill"}
 JOB = '{job="aliyun-ecs-exporter"}'
 
-TARGET = {"job", "instance"}
-FOREIGN = {"up": set(),
-           "scrape_duration_seconds": set(),
-           "process_start_time_seconds": set(),
-           "node_network_transmit_bytes_total": {"device"},
-           "node_network_receive_bytes_total": {"device"}}
 # In interface.md, and in METRICS.md before long.
 TO_COME = {"aliyun_ecs_spot_drill_timestamp_seconds": set(),
            "aliyun_ecs_alertmanager_notifications_failed_total": {"alertmanager"}}
@@ -211,15 +205,6 @@ def cases_of(tests):
 def rules_of_test(test):
     (path,) = parse(shipped("tests")[test])["rule_files"]
     return os.path.basename(path).removesuffix(".yml")
-
-
-@functools.cache
-def exposed():
-    """The labels of every metric that the exporter has, from METRICS.md."""
-    families = {}
-    for name, labels in re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]*) \|", read(METRICS), re.MULTILINE):
-        families[name] = set(re.findall(r"\w+", labels))
-    return families
 
 
 def seconds(duration):
