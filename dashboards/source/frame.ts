@@ -128,6 +128,9 @@ export function finished(page: Dashboard) {
   };
 }
 
-/** The SDK puts every link and annotation into a menu, where nobody in a hurry looks. */
-export const inSight = (key: string, value: unknown) =>
-  (key === 'placement' && value === DashboardLinkPlacement.InControlsMenu ? undefined : value);
+// The SDK gives these to every variable and table; Grafana's schema has them elsewhere.
+const foreign = new Set(['auto', 'auto_min', 'auto_count', 'footer']);
+
+/** Leaves out what the SDK adds of its own: also the menu for links, where nobody in a hurry looks. */
+export const published = (key: string, value: unknown) =>
+  (foreign.has(key) || (key === 'placement' && value === DashboardLinkPlacement.InControlsMenu) ? undefined : value);

@@ -162,6 +162,8 @@ def most_series(node, sizes):
         return min(math.prod(sizes.get(label, math.inf) for label in labels),
                    most_series(arguments(node)[-1], sizes))
     if node.name == "FunctionCall":
+        if node.children[0].text == "histogram_quantile":
+            sizes = {**sizes, "le": 1}
         return max(most_series(argument, sizes) for argument in arguments(node))
     if node.name == "BinaryExpr":
         left, right = (most_series(side, sizes) for side in operands(node))
