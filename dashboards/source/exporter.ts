@@ -83,7 +83,7 @@ export const exporter = dashboard('exporter', 'The exporters: requests to the me
   .withPanel(timeseries('Budget', 'Requests that the budget would allow at once (--poll.burst, --poll.budget); the 20 lowest are those to look at. At 0 data age.')
     .span(8)
     .withTarget(overTime(`bottomk(20, aliyun_ecs_metadata_request_budget_remaining{${ofInstance}})`, '{{instance}}'))
-    .thresholds(steps('red', [5, 'transparent'])).thresholdsStyle(thresholdLines()))
+    .thresholds(steps('red', [5, 'orange'])).thresholdsStyle(thresholdLines()))
   .withPanel(timeseries('Throttled, chosen', 'Answers 429 and 503 of the metadata service in each interval; the 20 instances with the most.')
     .span(8)
     .withTarget(overTime(top(20, inTheInterval('aliyun_ecs_metadata_throttled_total')), '{{instance}}'))

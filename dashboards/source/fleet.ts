@@ -15,7 +15,8 @@ const silent = `job_region_zone:aliyun_ecs_metadata_up:count{${ofPlace}} - job_r
 const open = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:sum{${ofPlace}}`;
 const asked = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:count{${ofPlace}}`;
 const stale = `job_region_zone:aliyun_ecs_metadata_stale:count{${ofPlace}}`;
-const endingCredentials = `${credentials}{${ofPlace}, left=~"expired|under 25 min"}`;
+const credentialsWith = (left: string) => sumOrNone(`${credentials}{${ofPlace}, left="${left}"}`);
+const endingCredentials = `${credentials}{${ofPlace}, left=~"expired|under_25m"}`;
 
 export const fleet = dashboard('fleet', 'All instances of a fleet: which are about to be taken away, how many there are and where, and what is wrong.')
   .variables(ofTheFleet)
@@ -68,24 +69,28 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
 
   .withRow(new RowBuilder('Health and posture'))
   .withPanel(timeseries('In trouble', 'Exporters that do not answer, instances whose metadata service does not, and instances that show data older than twice the usual interval.')
+    .span(8)
     .withTarget(overTime(`sum(job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}})`, 'exporter down'))
     .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
     .withTarget(overTime(`sum(${stale})`, 'data stale'))
     .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsMetadataDown'), runbook('AliyunEcsMetadataStale')]))
   .withPanel(bars('Credentials by time left', 'Credentials of RAM roles by the time until they end. A new one is offered 30 minutes before the end.')
-    .span(6)
-    .withTarget(now(`sum by (left) (${credentials}{${ofPlace}})`, '{{left}}'))
+    .targets([
+      now(credentialsWith('expired'), 'expired'),
+      now(credentialsWith('under_25m'), 'under 25 min'),
+      now(credentialsWith('under_1h'), '25 min to 1 h'),
+      now(credentialsWith('over_1h'), 'over 1 h'),
+    ])
     .overrideByName('expired', [{ id: 'thresholds', value: steps('red').build() }])
     .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
-    .noValue('No instance has a RAM role')
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(stat('Open without a token', 'Instances whose metadata service answers requests without a session token (normal mode). There a forged request of a web application is enough to steal the credential of the RAM role.')
-    .span(6)
+    .height(8)
     .withTarget(now(`sum(${open})`))
     .thresholds(late)
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
   .withPanel(stat('Share that is closed', 'Share of the instances whose metadata service refuses requests without a session token (hardened mode).')
-    .span(6)
+    .height(8)
     .withTarget(now(`1 - sum(${open}) / sum(${asked})`))
     .unit('percentunit').thresholds(steps('orange', [1, 'green']))
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))

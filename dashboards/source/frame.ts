@@ -1,7 +1,7 @@
 // What all dashboards have in common: variables, links, annotations, rows.
 import {
   AnnotationQueryBuilder, Dashboard, DashboardBuilder, DashboardCursorSync, DashboardLinkBuilder,
-  DashboardLinkType, DatasourceVariableBuilder, Panel, QueryVariableBuilder, RowPanel, VariableRefresh,
+  DashboardLinkPlacement, DashboardLinkType, DatasourceVariableBuilder, Panel, QueryVariableBuilder, RowPanel, VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { endings, ofInstance, ofJob, ofPlace, top } from './queries';
@@ -106,11 +106,14 @@ export function dashboard(page: Page, description: string) {
     ]);
 }
 
-/** With what importing by hand needs, and numbered panels. */
+/** With what importing by hand needs, and with numbered panels and queries. */
 export function finished(page: Dashboard) {
   const panels = page.panels!.flatMap((panel) => [panel, ...((panel as RowPanel).panels ?? [])]);
-  panels.forEach((panel, index) => { panel.id = index + 1; });
-  const types = new Set(panels.map((panel) => (panel as Panel).type).filter((type) => type !== 'row'));
+  panels.forEach((panel, index) => {
+    panel.id = index + 1;
+    (panel as Panel).targets?.forEach((target, which) => Object.assign(target, { refId: 'ABCDEFGH'[which] }));
+  });
+  const types = new Set(panels.map((panel) => panel.type).filter((type) => type !== 'row'));
   return {
     __inputs: [{
       name: 'DS_PROMETHEUS', label: 'Prometheus', description: 'The Prometheus that scrapes the exporters',
@@ -124,3 +127,10 @@ export function finished(page: Dashboard) {
     ...page,
   };
 }
+
+// The SDK gives these to every variable and table; Grafana's schema has them elsewhere.
+const foreign = new Set(['auto', 'auto_min', 'auto_count', 'footer']);
+
+/** Leaves out what the SDK adds of its own: also the menu for links, where nobody in a hurry looks. */
+export const published = (key: string, value: unknown) =>
+  (foreign.has(key) || (key === 'placement' && value === DashboardLinkPlacement.InControlsMenu) ? undefined : value);

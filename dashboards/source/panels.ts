@@ -74,6 +74,12 @@ export const stacked = () => new StackingConfigBuilder().mode(StackingMode.Norma
 export const thresholdLines = () =>
   new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed);
 
+// The second is how Grafana 12 says the first.
+const hidden = [
+  { id: 'custom.hidden', value: true },
+  { id: 'custom.hideFrom', value: { legend: false, tooltip: false, viz: true } },
+];
+
 export interface Column {
   of: string; // the label, or "Value" (of the only query), or "Value #B" (of the second)
   title: string;
@@ -103,7 +109,7 @@ export function table(title: string, description: string, columns: Column[]) {
       },
     ]);
   if (!columns.some(({ of }) => of === 'job')) {
-    panel.overrideByName('job', [{ id: 'custom.hidden', value: true }]);
+    panel.overrideByName('job', hidden);
   }
   for (const column of columns) {
     const properties = [

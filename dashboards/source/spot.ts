@@ -70,7 +70,7 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
   .withRow(new RowBuilder('Notices'))
   .withPanel(timeseries('Time left', 'Until instances with a notice are taken away; at each moment the 20 next ones.')
     .withTarget(overTime(bottom(20, `${endings} - time()`), '{{instance}}'))
-    .unit('dthms').thresholds(steps('red', [60, 'green'])).thresholdsStyle(thresholdLines())
+    .unit('dthms').thresholds(steps('red', [60, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .dataLinks([toInstance('instance', '__field.labels')]))
   .withPanel(timeseries('From notice to detection', 'When a notice was first read, minus the termination less five minutes; the longest and the median of the notices standing. Wrong where a notice was moved.')
