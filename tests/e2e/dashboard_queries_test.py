@@ -20,7 +20,37 @@ import harness
 EMPTY = {}
 
 # The same for queries of a fleet's pages that read more when there are more instances.
-READS_EVERY_INSTANCE = {}
+_IDENTITY = "instant, and of each instance only the one recorded series with its identity"
+READS_EVERY_INSTANCE = {
+    ("aliyun-ecs-fleet", "Instances that will be taken away", "A"): _IDENTITY,
+    ("aliyun-ecs-fleet", "Instances that will be taken away", "B"): _IDENTITY,
+    ("aliyun-ecs-fleet", "Instances", "A"): _IDENTITY,
+    ("aliyun-ecs-fleet", "Alerts that fire", "A"): "instant, and only alerts that fire",
+    ("aliyun-ecs-spot", "Instances that will be taken away", "A"): _IDENTITY,
+    ("aliyun-ecs-spot", "Instances that will be taken away", "B"): _IDENTITY,
+    ("aliyun-ecs-spot", "Drills", "A"): _IDENTITY,
+    ("aliyun-ecs-spot", "Drills", "B"): _IDENTITY,
+}
+
+# The alerts that fire within the hour, and for how many instances.
+FIRED = {
+    "AliyunEcsClockSkew": 1,
+    "AliyunEcsEgressHigh": 1,
+    "AliyunEcsEgressSaturating": 1,
+    "AliyunEcsMetadataDown": 1,
+    "AliyunEcsMetadataNormalModeOpen": 1,  # for the job
+    "AliyunEcsMetadataStale": 1,
+    "AliyunEcsMetadataThrottled": 1,
+    "AliyunEcsRamCredentialExpired": 1,
+    "AliyunEcsRamCredentialNotRotated": 3,
+    "AliyunEcsRamCredentialNotSuccess": 1,
+    "AliyunEcsRamRoleDetached": 1,
+    "AliyunEcsSpotCapacityReclaimedInZone": 1,  # for the zone
+    "AliyunEcsSpotDrill": 1,
+    "AliyunEcsSpotStateUnknown": 2,
+    "AliyunEcsSpotTerminationKnown": 4,
+    "AliyunEcsSpotTerminationScheduled": 4,
+}
 
 # Instances in no notice and no drill, of which the crowd has many.
 ORDINARY = (6, 7, 8, 9)
@@ -132,6 +162,11 @@ class DashboardQueriesTest(harness.Case):
         self.assertEqual(complaints, [])
         self.assertEqual(growing, READS_EVERY_INSTANCE.keys(),
                          "of these only one side knows that they read more in a crowd")
+
+    def test_the_hour_is_as_it_is_told(self):
+        fired = self.hour.get("query", time=dashboard_data.END, query="count by (alertname) ("
+                              'last_over_time(ALERTS{alertstate="firing"}[1h]))')["result"]
+        self.assertEqual({alert["metric"]["alertname"]: int(alert["value"][1]) for alert in fired}, FIRED)
 
     def all(self):
         found = list(dashboards().values())
