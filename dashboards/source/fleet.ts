@@ -3,7 +3,8 @@ import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook } from './frame';
 import { bars, now, overTime, rows, stacked, stat, steps, table, timeseries } from './panels';
 import {
-  credentials, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance, spotStates, sumOrNone, top,
+  credentials, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance, spotStates,
+  sumOrNone, top, topOfRange,
 } from './queries';
 import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding } from './shared';
 
@@ -42,11 +43,11 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
 
   .withRow(new RowBuilder('Notices'))
   .withPanel(timeseries('Notices within 15 minutes, by zone', 'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the most. Many in one zone: capacity is being reclaimed there.')
-    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
+    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
   .withPanel(timeseries('Notices within 15 minutes, by type', 'The same by instance type; the 20 types with the most.')
-    .withTarget(overTime(top(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
+    .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
 
@@ -58,7 +59,7 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
   .withPanel(bars('By type', 'Instances of each type; the 20 most frequent.')
     .withTarget(now(`sort_desc(${top(20, `sum by (instance_type) (${instances})`)})`, '{{instance_type}}')))
   .withPanel(timeseries('Instances over time', 'Instances in each zone; the 20 largest zones.')
-    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${instances})`), zone))
+    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${instances})`), zone))
     .stacking(stacked()))
   .withPanel(timeseries('What is known of spot termination', 'Instances without a notice (none), with one (scheduled), and those of which nobody knows (unknown).')
     .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
@@ -110,11 +111,11 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
   .withRow(new RowBuilder('Region $region').repeat('region').collapsed(true)
     .withPanel(timeseries('Instances in $region', 'Instances in each zone of the region; the 20 largest zones.')
       .span(8)
-      .withTarget(overTime(top(20, `sum by (zone_id) (${instances})`), '{{zone_id}}'))
+      .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${instances})`), '{{zone_id}}'))
       .stacking(stacked()))
     .withPanel(timeseries('Notices in $region', 'Instances with a notice of termination now, in each zone of the region; the 20 zones with the most.')
       .span(8)
-      .withTarget(overTime(top(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
+      .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
       .noValue('No notice of termination in this time range.')
       .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
     .withPanel(timeseries('In trouble in $region', 'Instances of the region whose metadata service does not answer, or that show data older than twice the usual interval.')

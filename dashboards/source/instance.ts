@@ -5,7 +5,7 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, datasource, ofChosenInstances, runbook } from './frame';
 import { bars, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
-import { endings, ofInstance, top } from './queries';
+import { endings, ofInstance, top, topOfRange } from './queries';
 import { alerts, countdown, instanceColumn } from './shared';
 
 // node_exporter has another port on the same host. At most 50 hosts, so that the expression stays short.
@@ -37,8 +37,8 @@ function bandwidth(title: string, direction: 'egress' | 'ingress') {
   return timeseries(title, 'Traffic as node_exporter counts it, all interfaces together, over five minutes, against ' +
     'what the instance type allows. Beyond the limit packets are dropped.')
     .span(8)
-    .withTarget(overTime(top(20, `${share} * on (job, instance) ${limit}`), '{{instance}} used'))
-    .withTarget(overTime(top(20, limit), '{{instance}} limit'))
+    .withTarget(overTime(topOfRange(20, `${share} * on (job, instance) ${limit}`), '{{instance}} used'))
+    .withTarget(overTime(topOfRange(20, limit), '{{instance}} limit'))
     .unit('Bps').noValue(needsNodeExporter)
     .overrideByRegexp('/ limit$/', [
       { id: 'custom.lineStyle', value: { fill: 'dash', dash: [10, 10] } },
@@ -111,16 +111,16 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
   .withPanel(bandwidth('Inbound', 'ingress'))
   .withPanel(timeseries('Share of the limit', 'Traffic over five minutes as a share of what the instance type allows. Alerts fire above 80 %.')
     .span(8)
-    .withTarget(overTime(top(20, `instance:aliyun_ecs_egress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} out'))
-    .withTarget(overTime(top(20, `instance:aliyun_ecs_ingress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} in'))
+    .withTarget(overTime(topOfRange(20, `instance:aliyun_ecs_egress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} out'))
+    .withTarget(overTime(topOfRange(20, `instance:aliyun_ecs_ingress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} in'))
     .unit('percentunit').axisSoftMax(1).noValue(needsNodeExporter)
     .thresholds(steps('green', [0.8, 'orange'], [1, 'red'])).thresholdsStyle(thresholdLines())
     .links([runbook('AliyunEcsEgressHigh'), runbook('AliyunEcsIngressHigh')]))
 
   .withRow(new RowBuilder('Interfaces and disks'))
   .withPanel(timeseries('Traffic by interface', 'Sent (up) and received (down) as node_exporter counts it; the 20 busiest interfaces.')
-    .withTarget(overTime(top(20, `rate(node_network_transmit_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} sent'))
-    .withTarget(overTime(top(20, `rate(node_network_receive_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} received'))
+    .withTarget(overTime(topOfRange(20, `rate(node_network_transmit_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} sent'))
+    .withTarget(overTime(topOfRange(20, `rate(node_network_receive_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} received'))
     .unit('Bps').axisCenteredZero(true)
     .overrideByRegexp('/ received$/', [{ id: 'custom.transform', value: GraphTransform.NegativeY }])
     .noValue('No data: needs node_exporter on the same host.'))
@@ -152,7 +152,7 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
 
   .withRow(new RowBuilder('Credential and data'))
   .withPanel(timeseries('Credential: time left', 'Until the credential of the RAM role ends. It jumps when a new one is there, 30 minutes before the end; under the line it is late.')
-    .withTarget(overTime(top(20, credentialLeft), '{{instance}} {{role}}'))
+    .withTarget(overTime(topOfRange(20, credentialLeft), '{{instance}} {{role}}'))
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue('No credential: no RAM role is attached.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))

@@ -26,6 +26,15 @@ export const drills = `aliyun_ecs_spot_drill_timestamp_seconds{${ofInstance}}`;
 export const top = (n: number, series: string) => `topk(${n}, ${series})`;
 export const bottom = (n: number, series: string) => `bottomk(${n}, ${series})`;
 
+/**
+ * The same for graphs: those that were largest (or smallest) within the time range. topk alone chooses
+ * anew at every point, so that many more than n series would be drawn.
+ */
+export const topOfRange = (n: number, series: string) => `(${series})
+and topk(${n}, max_over_time((${series})[$__range:$__interval] @ end()))`;
+export const bottomOfRange = (n: number, series: string) => `(${series})
+and bottomk(${n}, min_over_time((${series})[$__range:$__interval] @ end()))`;
+
 /** Recorded sums over the fleet, by what the name of the rule begins with. */
 export const instances = `job_region_zone_type:aliyun_ecs_instance_info:count{${ofPlace}}`;
 const notices = 'job_region_zone_type:aliyun_ecs_spot_termination_timestamp_seconds';

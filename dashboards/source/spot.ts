@@ -3,8 +3,8 @@ import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook, toInstance } from './frame';
 import { bars, by, now, overTime, rows, stacked, stat, steps, table, thresholdLines, timeseries } from './panels';
 import {
-  bottom, drills, endings, instances, noticesIn15Minutes, noticesInOneDay, noticesNow, ofInstance, ofPlace,
-  ofPlacedInstance, spotStates, sumOrNone, top,
+  bottom, bottomOfRange, drills, endings, instances, noticesIn15Minutes, noticesInOneDay, noticesNow,
+  ofInstance, ofPlace, ofPlacedInstance, spotStates, sumOrNone, top, topOfRange,
 } from './queries';
 import { drillingInstances, endingInstances, instanceColumn, nextEnding, noticesStanding } from './shared';
 
@@ -50,15 +50,15 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
 
   .withRow(new RowBuilder('Where capacity is reclaimed'))
   .withPanel(timeseries('Notices within 15 minutes, by zone', 'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the most.')
-    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
+    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
   .withPanel(timeseries('Notices within 15 minutes, by type', 'The same by instance type; the 20 types with the most.')
-    .withTarget(overTime(top(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
+    .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
   .withPanel(timeseries('Share of a zone that got notices', 'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest. From a tenth on (and three instances) an alert fires.')
-    .withTarget(overTime(top(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})
+    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})
 / sum by (region_id, zone_id) (max_over_time(${instances}[15m]))`), zone))
     .unit('percentunit').thresholds(steps('green', [0.1, 'red'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
@@ -69,7 +69,7 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
 
   .withRow(new RowBuilder('Notices'))
   .withPanel(timeseries('Time left', 'Until instances with a notice are taken away; at each moment the 20 next ones.')
-    .withTarget(overTime(bottom(20, `${endings} - time()`), '{{instance}}'))
+    .withTarget(overTime(bottomOfRange(20, `${endings} - time()`), '{{instance}}'))
     .unit('dthms').thresholds(steps('red', [60, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .dataLinks([toInstance('instance', '__field.labels')]))
@@ -98,9 +98,9 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
 
   .withRow(new RowBuilder('Zone $zone').repeat('zone').collapsed(true)
     .withPanel(timeseries('Instances in $zone', 'Instances of each type in the zone; the 20 most frequent.')
-      .withTarget(overTime(top(20, `sum by (instance_type) (${instances})`), '{{instance_type}}'))
+      .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${instances})`), '{{instance_type}}'))
       .stacking(stacked()))
     .withPanel(timeseries('Notices in $zone', 'Instances with a notice of termination now, by type; the 20 types with the most.')
-      .withTarget(overTime(top(20, `sum by (instance_type) (${noticesNow})`), '{{instance_type}}'))
+      .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesNow})`), '{{instance_type}}'))
       .noValue(noNotice)
       .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')])));
