@@ -218,6 +218,13 @@ class DashboardQueriesTest(harness.Case):
         page, _ = self.run_tiny(with_query(many, "table"))
         self.assertEqual(page.complaints, [])
 
+    def test_a_title_of_nothing_is_seen(self):
+        for panel in (0, 1):
+            dashboard = copy.deepcopy(TINY)
+            dashboard["panels"][panel]["title"] = "In $regoin"
+            page, _ = self.run_tiny(dashboard)
+            self.assertIn("there is no variable 'regoin'", page.complaints[0])
+
     def test_a_broken_variable_is_seen(self):
         dashboard = copy.deepcopy(TINY)
         dashboard["templating"]["list"][1]["query"] = "label_values(up{, job)"

@@ -45,7 +45,7 @@ def _escaped(value):
 
 
 def panels(dashboard, options):
-    """Each panel and the values that its repetition sets; those in rows too, and no rows.
+    """Each panel and the values that its repetition sets: rows, what is in them, and all others.
 
     options: by variable, the values that can be chosen.
     """
@@ -61,6 +61,7 @@ def panels(dashboard, options):
             continue
         # The panels of a row that is closed are in it, those of an open one come behind it.
         scopes = repeated(panel, {})
+        yield from ((panel, scope) for scope in scopes)
         for inner in panel.get("panels", []):
             for scope in scopes:
                 yield from ((inner, both) for both in repeated(inner, scope))
