@@ -23,9 +23,9 @@ find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(e2e_tests bad_input clients drill failure monitoring_objects page prometheus service simulator status_page
   trouble ways_out web web_config zabbix_template)
 if(NOT ALIYUN_ECS_SANITIZE)
-  # One is about time, of a program of one thread that it starts a thousand times; the other is about
-  # text, and runs every unit test again.
-  list(APPEND e2e_tests check page_formats)
+  # One is about time, of a program of one thread that it starts a thousand times; one is about text,
+  # and runs every unit test again; and one is about other people's programs.
+  list(APPEND e2e_tests alert_rules check page_formats)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
