@@ -30,7 +30,7 @@ set(e2e_tests bad_input clients drill failure monitoring_objects page prometheus
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,
   # and runs every unit test again; and the others are about other people's programs.
-  list(APPEND e2e_tests alert_rules alertmanager check dashboard_queries page_formats runbooks)
+  list(APPEND e2e_tests alert_rules alertmanager check dashboard_queries dashboards page_formats runbooks)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)

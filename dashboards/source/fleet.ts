@@ -3,8 +3,8 @@ import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook } from './frame';
 import { bars, now, overTime, rows, stacked, stat, steps, table, timeseries } from './panels';
 import {
-  credentials, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance, spotStates,
-  sumOrNone, top, topOfRange,
+  credentials, exportersDown, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance,
+  spotStates, sumOrNone, top, topOfRange,
 } from './queries';
 import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding } from './shared';
 
@@ -12,29 +12,38 @@ const late = steps('green', [1, 'orange']);
 const grave = steps('green', [1, 'red']);
 const zone = '{{region_id}} {{zone_id}}';
 
-const silent = `job_region_zone:aliyun_ecs_metadata_up:count{${ofPlace}} - job_region_zone:aliyun_ecs_metadata_up:sum{${ofPlace}}`;
+const silent = `job_region_zone:aliyun_ecs_metadata_up:count{${ofPlace}}
+- job_region_zone:aliyun_ecs_metadata_up:sum{${ofPlace}}`;
 const open = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:sum{${ofPlace}}`;
 const asked = `job_region_zone:aliyun_ecs_metadata_normal_mode_open:count{${ofPlace}}`;
 const stale = `job_region_zone:aliyun_ecs_metadata_stale:count{${ofPlace}}`;
 const credentialsWith = (left: string) => sumOrNone(`${credentials}{${ofPlace}, left="${left}"}`);
 const endingCredentials = `${credentials}{${ofPlace}, left=~"expired|under_25m"}`;
 
-export const fleet = dashboard('fleet', 'All instances of a fleet: which are about to be taken away, how many there are and where, and what is wrong.')
+export const fleet = dashboard('fleet',
+  'All instances of a fleet: which are about to be taken away, how many there are and where, and what ' +
+  'is wrong.')
   .variables(ofTheFleet)
 
   .withPanel(noticesStanding())
   .withPanel(nextEnding())
   .withPanel(stat('Instances', 'Instances that the exporters report, by the chosen regions and zones.')
     .withTarget(now(`sum(${instances})`)))
-  .withPanel(stat('Exporters down', 'Targets of the chosen jobs that do not answer Prometheus, in all regions: what does not answer cannot say where it is.')
-    .withTarget(now(`sum(job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}})`))
+  .withPanel(stat('Exporters down',
+      'Targets of the chosen jobs that do not answer Prometheus, in all regions: what does not answer ' +
+      'cannot say where it is.')
+    .withTarget(now(`sum(${exportersDown})`))
     .thresholds(grave)
     .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsExporterManyDown')]))
-  .withPanel(stat('Metadata service silent', 'Instances whose metadata service gave no proper answer to the newest request: there a notice cannot be seen.')
+  .withPanel(stat('Metadata service silent',
+      'Instances whose metadata service gave no proper answer to the newest request: there a notice ' +
+      'cannot be seen.')
     .withTarget(now(`sum(${silent})`))
     .thresholds(grave)
     .links([runbook('AliyunEcsMetadataDown')]))
-  .withPanel(stat('Credentials late', 'Credentials of RAM roles that have expired or end within 25 minutes. A new one should be there 30 minutes before the end.')
+  .withPanel(stat('Credentials late',
+      'Credentials of RAM roles that have expired or end within 25 minutes. A new one should be there ' +
+      '30 minutes before the end.')
     .withTarget(now(sumOrNone(endingCredentials)))
     .thresholds(grave)
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
@@ -42,11 +51,14 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
   .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(9).height(9))
 
   .withRow(new RowBuilder('Notices'))
-  .withPanel(timeseries('Notices within 15 minutes, by zone', 'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the most. Many in one zone: capacity is being reclaimed there.')
+  .withPanel(timeseries('Notices within 15 minutes, by zone',
+      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the' +
+      ' most. Many in one zone: capacity is being reclaimed there.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(timeseries('Notices within 15 minutes, by type', 'The same by instance type; the 20 types with the most.')
+  .withPanel(timeseries('Notices within 15 minutes, by type',
+      'The same by instance type; the 20 types with the most.')
     .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
@@ -61,7 +73,9 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
   .withPanel(timeseries('Instances over time', 'Instances in each zone; the 20 largest zones.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${instances})`), zone))
     .stacking(stacked()))
-  .withPanel(timeseries('What is known of spot termination', 'Instances without a notice (none), with one (scheduled), and those of which nobody knows (unknown).')
+  .withPanel(timeseries('What is known of spot termination',
+      'Instances without a notice (none), with one (scheduled), and those of which nobody knows ' +
+      '(unknown).')
     .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
     .overrideByName('scheduled', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
     .overrideByName('unknown', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'orange' } }])
@@ -69,13 +83,17 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
     .links([runbook('AliyunEcsSpotStateUnknown')]))
 
   .withRow(new RowBuilder('Health and posture'))
-  .withPanel(timeseries('In trouble', 'Exporters that do not answer, instances whose metadata service does not, and instances that show data older than twice the usual interval.')
+  .withPanel(timeseries('In trouble',
+      'Exporters that do not answer, instances whose metadata service does not, and instances that show' +
+      ' data older than twice the usual interval.')
     .span(8)
-    .withTarget(overTime(`sum(job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}})`, 'exporter down'))
+    .withTarget(overTime(`sum(${exportersDown})`, 'exporter down'))
     .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
     .withTarget(overTime(`sum(${stale})`, 'data stale'))
-    .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsMetadataDown'), runbook('AliyunEcsMetadataStale')]))
-  .withPanel(bars('Credentials by time left', 'Credentials of RAM roles by the time until they end. A new one is offered 30 minutes before the end.')
+    .links(['AliyunEcsExporterDown', 'AliyunEcsMetadataDown', 'AliyunEcsMetadataStale'].map(runbook)))
+  .withPanel(bars('Credentials by time left',
+      'Credentials of RAM roles by the time until they end. A new one is offered 30 minutes before the ' +
+      'end.')
     .targets([
       now(credentialsWith('expired'), 'expired'),
       now(credentialsWith('under_25m'), 'under 25 min'),
@@ -85,19 +103,24 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
     .overrideByName('expired', [{ id: 'thresholds', value: steps('red').build() }])
     .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
-  .withPanel(stat('Open without a token', 'Instances whose metadata service answers requests without a session token (normal mode). There a forged request of a web application is enough to steal the credential of the RAM role.')
+  .withPanel(stat('Open without a token',
+      'Instances whose metadata service answers requests without a session token (normal mode). There a' +
+      ' forged request of a web application is enough to steal the credential of the RAM role.')
     .height(8)
     .withTarget(now(`sum(${open})`))
     .thresholds(late)
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
-  .withPanel(stat('Share that is closed', 'Share of the instances whose metadata service refuses requests without a session token (hardened mode).')
+  .withPanel(stat('Share that is closed',
+      'Share of the instances whose metadata service refuses requests without a session token (hardened' +
+      ' mode).')
     .height(8)
     .withTarget(now(`1 - sum(${open}) / sum(${asked})`))
     .unit('percentunit').thresholds(steps('orange', [1, 'green']))
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
 
   .withRow(new RowBuilder('Find an instance'))
-  .withPanel(table('Instances', 'At most 50 of the instances chosen above; choose a region, a zone or instances to see others.', [
+  .withPanel(table('Instances',
+      'At most 50 of the instances chosen above; choose a region, a zone or instances to see others.', [
     instanceColumn,
     { of: 'instance_id', title: 'Instance ID', width: 220 },
     { of: 'instance_name', title: 'Name' },
@@ -113,12 +136,16 @@ export const fleet = dashboard('fleet', 'All instances of a fleet: which are abo
       .span(8)
       .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${instances})`), '{{zone_id}}'))
       .stacking(stacked()))
-    .withPanel(timeseries('Notices in $region', 'Instances with a notice of termination now, in each zone of the region; the 20 zones with the most.')
+    .withPanel(timeseries('Notices in $region',
+        'Instances with a notice of termination now, in each zone of the region; the 20 zones with the ' +
+        'most.')
       .span(8)
       .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
       .noValue('No notice of termination in this time range.')
       .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-    .withPanel(timeseries('In trouble in $region', 'Instances of the region whose metadata service does not answer, or that show data older than twice the usual interval.')
+    .withPanel(timeseries('In trouble in $region',
+        'Instances of the region whose metadata service does not answer, or that show data older than ' +
+        'twice the usual interval.')
       .span(8)
       .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
       .withTarget(overTime(`sum(${stale})`, 'data stale'))

@@ -1,8 +1,8 @@
 // What all dashboards have in common: variables, links, annotations, rows.
 import {
   AnnotationQueryBuilder, Dashboard, DashboardBuilder, DashboardCursorSync, DashboardLinkBuilder,
-  DashboardLinkPlacement, DashboardLinkType, DatasourceVariableBuilder, Panel, QueryVariableBuilder, RowPanel, VariableRefresh,
-  VariableSort,
+  DashboardLinkPlacement, DashboardLinkType, DatasourceVariableBuilder, Panel, QueryVariableBuilder, RowPanel,
+  VariableRefresh, VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { endings, ofInstance, ofJob, ofPlace, top } from './queries';
 
@@ -36,7 +36,6 @@ function variable(name: string, label: string, series: string, of: string) {
     .label(label)
     .datasource(datasource)
     .query({ query: `label_values(${series}, ${of})`, refId: name })
-    .definition(`label_values(${series}, ${of})`)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .sort(VariableSort.NaturalAsc)
     .multi(true)
@@ -132,5 +131,7 @@ export function finished(page: Dashboard) {
 const foreign = new Set(['auto', 'auto_min', 'auto_count', 'footer']);
 
 /** Leaves out what the SDK adds of its own: also the menu for links, where nobody in a hurry looks. */
-export const published = (key: string, value: unknown) =>
-  (foreign.has(key) || (key === 'placement' && value === DashboardLinkPlacement.InControlsMenu) ? undefined : value);
+export function published(key: string, value: unknown) {
+  const menu = key === 'placement' && value === DashboardLinkPlacement.InControlsMenu;
+  return menu || foreign.has(key) ? undefined : value;
+}

@@ -14,13 +14,16 @@ const host = new QueryVariableBuilder('host')
   .hide(VariableHide.HideVariable)
   .datasource(datasource)
   .query({ query: hosts, refId: 'host' })
-  .definition(hosts)
   .regex('/[{,]instance="(\\[[^\\]]*\\]|[^":]*)(?::[0-9]+)?"/')
   .refresh(VariableRefresh.OnTimeRangeChanged)
   .multi(true)
   .includeAll(true)
   .current({ selected: true, text: ['All'], value: ['$__all'] });
-const ofHost = 'instance=~"$host(:[0-9]+)?", device!~"lo|(veth|docker|br-|cni|cali|flannel|virbr|vnet|bond|team|tun|tap|wg|dummy|ipvl|ifb|kube).*|.+[.@].+"';
+// What passes its traffic on to an interface that counts, as in alerts/rules/bandwidth.yml.
+const passing =
+  'lo|(veth|docker|br-|cni|cali|flannel|virbr|vnet|bond|team|tun|tap|wg|dummy|ipvl|ifb|kube).*|.+[.@].+';
+const perInterface = (counter: string) =>
+  topOfRange(20, `rate(${counter}{instance=~"$host(:[0-9]+)?", device!~"${passing}"}[$__rate_interval])`);
 
 const state = (name: string) => `max(aliyun_ecs_spot_termination_state{${ofInstance}, state="${name}"})`;
 const credentialLeft = `aliyun_ecs_ram_credential_expiration_timestamp_seconds{${ofInstance}} - time()`;
@@ -28,16 +31,21 @@ const age = `time() - (aliyun_ecs_metadata_last_success_timestamp_seconds{${ofIn
 const normalAge = `(2 * (aliyun_ecs_metadata_refresh_interval_seconds{${ofInstance}} > 0) + 60)`;
 const requests = `sum by (code) (rate(aliyun_ecs_metadata_requests_total{${ofInstance}}[$__rate_interval]))`;
 
-const needsNodeExporter = 'No data: needs node_exporter on the same host, and the rules of alerts/rules/bandwidth.yml.';
+const needsNodeExporter =
+  'No data: needs node_exporter on the same host, and the rules of alerts/rules/bandwidth.yml.';
+
+type Direction = 'egress' | 'ingress';
+const share = (direction: Direction) =>
+  `instance:aliyun_ecs_${direction}_utilization:ratio_rate5m{${ofInstance}}`;
 
 /** Bytes per second against the limit; the recorded share joins both on the host, without the ports. */
-function bandwidth(title: string, direction: 'egress' | 'ingress') {
+function bandwidth(title: string, direction: Direction) {
   const limit = `aliyun_ecs_instance_max_netbw_${direction}_bytes_per_second{${ofInstance}}`;
-  const share = `instance:aliyun_ecs_${direction}_utilization:ratio_rate5m{${ofInstance}}`;
-  return timeseries(title, 'Traffic as node_exporter counts it, all interfaces together, over five minutes, against ' +
-    'what the instance type allows. Beyond the limit packets are dropped.')
+  return timeseries(title,
+      'Traffic as node_exporter counts it, all interfaces together, over five minutes, against what the ' +
+      'instance type allows. Beyond the limit packets are dropped.')
     .span(8)
-    .withTarget(overTime(topOfRange(20, `${share} * on (job, instance) ${limit}`), '{{instance}} used'))
+    .withTarget(overTime(topOfRange(20, `${share(direction)} * on (job, instance) ${limit}`), '{{instance}} used'))
     .withTarget(overTime(topOfRange(20, limit), '{{instance}} limit'))
     .unit('Bps').noValue(needsNodeExporter)
     .overrideByRegexp('/ limit$/', [
@@ -48,21 +56,29 @@ function bandwidth(title: string, direction: 'egress' | 'ingress') {
     .links([runbook(direction === 'egress' ? 'AliyunEcsEgressHigh' : 'AliyunEcsIngressHigh')]);
 }
 
-export const instance = dashboard('instance', 'One instance, or some: identity, what is about to end, bandwidth against its limits, and how old the data are.')
+export const instance = dashboard('instance',
+  'One instance, or some: identity, what is about to end, bandwidth against its limits, and how old the' +
+  ' data are.')
   .variables([...ofChosenInstances, host])
   .refresh('10s')
 
-  .withPanel(stat('Taken away in', 'Hours, minutes and seconds until the spot instance is stopped and released; the next one of those chosen.')
+  .withPanel(stat('Taken away in',
+      'Hours, minutes and seconds until the spot instance is stopped and released; the next one of ' +
+      'those chosen.')
     .span(6)
     .withTarget(now(`min(${endings}) - time()`))
     .unit('dthms').thresholds(countdown).noValue('No notice')
     .links([runbook('AliyunEcsSpotTerminationScheduled')]))
-  .withPanel(stat('Spot notice', 'Whether the instance is to be taken away; the worst of those chosen. Instances that are not spot instances have no notice.')
+  .withPanel(stat('Spot notice',
+      'Whether the instance is to be taken away; the worst of those chosen. Instances that are not spot' +
+      ' instances have no notice.')
     .span(6)
     .withTarget(now(`2 * ${state('scheduled')} > 0 or ${state('unknown')}`))
     .mappings(words({ 0: ['none', 'green'], 1: ['unknown', 'orange'], 2: ['scheduled', 'red'] }))
     .links([runbook('AliyunEcsSpotTerminationScheduled'), runbook('AliyunEcsSpotStateUnknown')]))
-  .withPanel(stat('Credential ends in', 'Hours, minutes and seconds until the credential of the RAM role ends; the next one of those chosen. A new one is offered 30 minutes before.')
+  .withPanel(stat('Credential ends in',
+      'Hours, minutes and seconds until the credential of the RAM role ends; the next one of those ' +
+      'chosen. A new one is offered 30 minutes before.')
     .span(6)
     .withTarget(now(`min(${credentialLeft})`))
     .unit('dthms').thresholds(steps('red', [0, 'orange'], [1500, 'green'])).noValue('No credential')
@@ -72,12 +88,16 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
     .withTarget(now(`min(up{${ofInstance}})`))
     .mappings(words({ 0: ['down', 'red'], 1: ['up', 'green'] }))
     .links([runbook('AliyunEcsExporterDown')]))
-  .withPanel(stat('Metadata service', 'Whether the newest request got a proper answer; the worst of those chosen.')
+  .withPanel(stat('Metadata service',
+      'Whether the newest request got a proper answer; the worst of those chosen.')
     .span(6).height(3)
     .withTarget(now(`min(aliyun_ecs_metadata_up{${ofInstance}})`))
     .mappings(words({ 0: ['silent', 'red'], 1: ['answers', 'green'] }))
     .links([runbook('AliyunEcsMetadataDown')]))
-  .withPanel(stat('Access without a token', 'Whether the metadata service answers requests without a session token; the worst of those chosen. Open: a forged request of a web application is enough to steal the credential of the RAM role.')
+  .withPanel(stat('Access without a token',
+      'Whether the metadata service answers requests without a session token; the worst of those ' +
+      'chosen. Open: a forged request of a web application is enough to steal the credential of the RAM' +
+      ' role.')
     .span(6).height(3)
     .withTarget(now(`max(aliyun_ecs_metadata_normal_mode_open{${ofInstance}})`))
     .mappings(words({ 0: ['closed', 'green'], 1: ['open', 'orange'] })).noValue('Not tried yet')
@@ -87,7 +107,9 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
     .withTarget(now(`min(aliyun_ecs_ram_role_attached{${ofInstance}})`))
     .mappings(words({ 0: ['none', 'text'], 1: ['attached', 'green'] })).noValue('Not known yet')
     .links([runbook('AliyunEcsRamRoleDetached')]))
-  .withPanel(stat('Clock off by', "How far the local clock is from the metadata service's; the worst of those chosen. A wrong clock makes countdowns wrong.")
+  .withPanel(stat('Clock off by',
+      "How far the local clock is from the metadata service's; the worst of those chosen. A wrong clock" +
+      " makes countdowns wrong.")
     .span(6).height(3)
     .withTarget(now(`max(abs(aliyun_ecs_metadata_clock_skew_seconds{${ofInstance}}))`))
     .unit('s').thresholds(steps('green', [5, 'orange'])).noValue('Service sends no date')
@@ -109,18 +131,20 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
   .withRow(new RowBuilder('Bandwidth'))
   .withPanel(bandwidth('Outbound', 'egress'))
   .withPanel(bandwidth('Inbound', 'ingress'))
-  .withPanel(timeseries('Share of the limit', 'Traffic over five minutes as a share of what the instance type allows. Alerts fire above 80 %.')
+  .withPanel(timeseries('Share of the limit',
+      'Traffic over five minutes as a share of what the instance type allows. Alerts fire above 80 %.')
     .span(8)
-    .withTarget(overTime(topOfRange(20, `instance:aliyun_ecs_egress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} out'))
-    .withTarget(overTime(topOfRange(20, `instance:aliyun_ecs_ingress_utilization:ratio_rate5m{${ofInstance}}`), '{{instance}} in'))
+    .withTarget(overTime(topOfRange(20, share('egress')), '{{instance}} out'))
+    .withTarget(overTime(topOfRange(20, share('ingress')), '{{instance}} in'))
     .unit('percentunit').axisSoftMax(1).noValue(needsNodeExporter)
     .thresholds(steps('green', [0.8, 'orange'], [1, 'red'])).thresholdsStyle(thresholdLines())
     .links([runbook('AliyunEcsEgressHigh'), runbook('AliyunEcsIngressHigh')]))
 
   .withRow(new RowBuilder('Interfaces and disks'))
-  .withPanel(timeseries('Traffic by interface', 'Sent (up) and received (down) as node_exporter counts it; the 20 busiest interfaces.')
-    .withTarget(overTime(topOfRange(20, `rate(node_network_transmit_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} sent'))
-    .withTarget(overTime(topOfRange(20, `rate(node_network_receive_bytes_total{${ofHost}}[$__rate_interval])`), '{{instance}} {{device}} received'))
+  .withPanel(timeseries('Traffic by interface',
+      'Sent (up) and received (down) as node_exporter counts it; the 20 busiest interfaces.')
+    .withTarget(overTime(perInterface('node_network_transmit_bytes_total'), '{{instance}} {{device}} sent'))
+    .withTarget(overTime(perInterface('node_network_receive_bytes_total'), '{{instance}} {{device}} received'))
     .unit('Bps').axisCenteredZero(true)
     .overrideByRegexp('/ received$/', [{ id: 'custom.transform', value: GraphTransform.NegativeY }])
     .noValue('No data: needs node_exporter on the same host.'))
@@ -151,12 +175,16 @@ export const instance = dashboard('instance', 'One instance, or some: identity, 
     .withTarget(rows(top(50, `aliyun_ecs_disk_info{${ofInstance}}`))))
 
   .withRow(new RowBuilder('Credential and data'))
-  .withPanel(timeseries('Credential: time left', 'Until the credential of the RAM role ends. It jumps when a new one is there, 30 minutes before the end; under the line it is late.')
+  .withPanel(timeseries('Credential: time left',
+      'Until the credential of the RAM role ends. It jumps when a new one is there, 30 minutes before ' +
+      'the end; under the line it is late.')
     .withTarget(overTime(topOfRange(20, credentialLeft), '{{instance}} {{role}}'))
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue('No credential: no RAM role is attached.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))
-  .withPanel(bars('Age of the data, of what is normal', 'Age of what is shown, by refresh class, as a share of twice the usual interval and a minute. From 100 % on the data count as stale.')
+  .withPanel(bars('Age of the data, of what is normal',
+      'Age of what is shown, by refresh class, as a share of twice the usual interval and a minute. ' +
+      'From 100 % on the data count as stale.')
     .span(12)
     .withTarget(now(`max by (refresh) ((${age}) / ${normalAge})`, '{{refresh}}'))
     .unit('percentunit').max(1).thresholds(steps('green', [0.8, 'orange'], [1, 'red']))

@@ -45,5 +45,9 @@ export const spotStates = `job_region_zone_state:aliyun_ecs_spot_termination_sta
 export const credentials =
   `job_region_zone_left:aliyun_ecs_ram_credential_expiration_timestamp_seconds:count`;
 
+/** Targets of the chosen jobs that do not answer. */
+export const exportersDown =
+  `job:aliyun_ecs_exporter_up:count{${ofJob}} - job:aliyun_ecs_exporter_up:sum{${ofJob}}`;
+
 /** The sum, which is 0 and not missing as long as there are instances. */
 export const sumOrNone = (series: string) => `sum(${series}) or 0 * sum(${instances})`;

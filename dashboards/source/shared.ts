@@ -25,8 +25,9 @@ const timesOf = (series: string) => [
 
 /** Which instance dies when. */
 export const endingInstances = () =>
-  table('Instances that will be taken away', 'Spot instances with a notice of termination, the next one first; ' +
-    'at most 50. Ten minutes after its time an instance leaves the list. A click on one shows its dashboard.', when)
+  table('Instances that will be taken away',
+      'Spot instances with a notice of termination, the next one first; at most 50. Ten minutes after its ' +
+      'time an instance leaves the list. A click on one shows its dashboard.', when)
     .targets(timesOf(endings))
     .sortBy(by('Time left'))
     .noValue('No instance has a notice of termination.')
@@ -40,8 +41,9 @@ export const drillingInstances = () =>
     .links([runbook('AliyunEcsSpotDrill')]);
 
 export const nextEnding = () =>
-  stat('Next one ends in', 'Hours, minutes and seconds until the next spot instance with a notice is taken away. ' +
-    'A notice comes about five minutes ahead.')
+  stat('Next one ends in',
+      'Hours, minutes and seconds until the next spot instance with a notice is taken away. A notice comes ' +
+      'about five minutes ahead.')
     .withTarget(now(`min(${endings} > time()) - time()`))
     .unit('dthms').thresholds(countdown).noValue('No notice');
 
@@ -51,13 +53,17 @@ export const noticesStanding = () =>
     .thresholds(steps('green', [1, 'red']));
 
 const severities = words({
-  critical: ['critical', 'red'], warning: ['warning', 'orange'], info: ['info', 'blue'], drill: ['drill', 'purple'],
+  critical: ['critical', 'red'],
+  warning: ['warning', 'orange'],
+  info: ['info', 'blue'],
+  drill: ['drill', 'purple'],
 });
 
 /** The alerts that fire among those selected, critical ones first. */
 export const alerts = (selected: string) =>
-  table('Alerts that fire', 'Alerts of alerts/rules that fire now, critical ones first; at most 50. Empty, too, where ' +
-    'another server than this data source evaluates the rules.', [
+  table('Alerts that fire',
+      'Alerts of alerts/rules that fire now, critical ones first; at most 50. Empty, too, where another ' +
+      'server than this data source evaluates the rules.', [
     { of: 'severity', title: 'Severity', width: 90, words: severities },
     { of: 'alertname', title: 'Alert' },
     instanceColumn,

@@ -14,13 +14,17 @@ const zone = '{{region_id}} {{zone_id}}';
 // The vendor gives notice five minutes ahead.
 const announced = (window: string) =>
   `last_over_time(aliyun_ecs_spot_termination_timestamp_seconds{${ofInstance}}[${window}]) - 300`;
-const delay = (window: string) =>
-  `last_over_time(aliyun_ecs_spot_termination_first_seen_timestamp_seconds{${ofInstance}}[${window}]) - (${announced(window)})`;
+const firstSeen = `aliyun_ecs_spot_termination_first_seen_timestamp_seconds{${ofInstance}}`;
+const delay = (window: string) => `last_over_time(${firstSeen}[${window}]) - (${announced(window)})`;
 const delays = steps('green', [15, 'orange'], [60, 'red']);
+const noticeChanges =
+  `job_region_zone_change:aliyun_ecs_spot_termination_notice_changes:increase5m{${ofPlace}}`;
 const noticesOfTheRange =
   `last_over_time(instance:aliyun_ecs_spot_termination_timestamp_seconds:identified{${ofPlacedInstance}}[$__range])`;
 
-export const spot = dashboard('spot', 'Spot instances: which are taken away when, where capacity is being reclaimed, and how soon that was known.')
+export const spot = dashboard('spot',
+  'Spot instances: which are taken away when, where capacity is being reclaimed, and how soon that was ' +
+  'known.')
   .variables(ofTheFleet)
   .refresh('10s')
 
@@ -28,11 +32,15 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
   .withPanel(nextEnding())
   .withPanel(stat('Notices within a day', 'Instances that got a notice within 24 hours, those gone included.')
     .withTarget(now(sumOrNone(noticesInOneDay))))
-  .withPanel(stat('Nobody knows', 'Instances whose exporter could not learn whether they are to be taken away: a notice would be missed.')
+  .withPanel(stat('Nobody knows',
+      'Instances whose exporter could not learn whether they are to be taken away: a notice would be ' +
+      'missed.')
     .withTarget(now(`sum(${spotStates.replace('{', '{state="unknown", ')})`))
     .thresholds(steps('green', [1, 'orange']))
     .links([runbook('AliyunEcsSpotStateUnknown')]))
-  .withPanel(stat('Seen after (median)', 'From the notice to its detection, for the notices in the time range: when it was first read, minus the termination less five minutes. Wrong where a notice was moved.')
+  .withPanel(stat('Seen after (median)',
+      'From the notice to its detection, for the notices in the time range: when it was first read, ' +
+      'minus the termination less five minutes. Wrong where a notice was moved.')
     .withTarget(now(`quantile(0.5, ${delay('$__range')})`))
     .unit('s').decimals(1).thresholds(delays).noValue('No notice'))
   .withPanel(stat('Drills', 'Instances that play a termination now. They count nowhere else on this page.')
@@ -49,39 +57,51 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
     .links([runbook('AliyunEcsSpotTerminationScheduled')]))
 
   .withRow(new RowBuilder('Where capacity is reclaimed'))
-  .withPanel(timeseries('Notices within 15 minutes, by zone', 'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the most.')
+  .withPanel(timeseries('Notices within 15 minutes, by zone',
+      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the' +
+      ' most.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(timeseries('Notices within 15 minutes, by type', 'The same by instance type; the 20 types with the most.')
+  .withPanel(timeseries('Notices within 15 minutes, by type',
+      'The same by instance type; the 20 types with the most.')
     .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
-  .withPanel(timeseries('Share of a zone that got notices', 'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest. From a tenth on (and three instances) an alert fires.')
+  .withPanel(timeseries('Share of a zone that got notices',
+      'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest.' +
+      ' From a tenth on (and three instances) an alert fires.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})
 / sum by (region_id, zone_id) (max_over_time(${instances}[15m]))`), zone))
     .unit('percentunit').thresholds(steps('green', [0.1, 'red'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(timeseries('What is known', 'Instances without a notice (none), with one (scheduled), and those of which nobody knows (unknown).')
+  .withPanel(timeseries('What is known',
+      'Instances without a notice (none), with one (scheduled), and those of which nobody knows ' +
+      '(unknown).')
     .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
     .links([runbook('AliyunEcsSpotStateUnknown')]))
 
   .withRow(new RowBuilder('Notices'))
-  .withPanel(timeseries('Time left', 'Until instances with a notice are taken away; at each moment the 20 next ones.')
+  .withPanel(timeseries('Time left',
+      'Until instances with a notice are taken away; at each moment the 20 next ones.')
     .withTarget(overTime(bottomOfRange(20, `${endings} - time()`), '{{instance}}'))
     .unit('dthms').thresholds(steps('red', [60, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .dataLinks([toInstance('instance', '__field.labels')]))
-  .withPanel(timeseries('From notice to detection', 'When a notice was first read, minus the termination less five minutes; the longest and the median of the notices standing. Wrong where a notice was moved.')
+  .withPanel(timeseries('From notice to detection',
+      'When a notice was first read, minus the termination less five minutes; the longest and the ' +
+      'median of the notices standing. Wrong where a notice was moved.')
     .withTarget(overTime(`max(${delay('5m')})`, 'longest'))
     .withTarget(overTime(`quantile(0.5, ${delay('5m')})`, 'median'))
     .unit('s').thresholds(delays).thresholdsStyle(thresholdLines())
     .noValue(noNotice))
-  .withPanel(timeseries('Notices moved and withdrawn', 'Notices that got another time or were taken back, in five minutes.')
-    .withTarget(overTime(`sum by (change) (job_region_zone_change:aliyun_ecs_spot_termination_notice_changes:increase5m{${ofPlace}})`, '{{change}}'))
+  .withPanel(timeseries('Notices moved and withdrawn',
+      'Notices that got another time or were taken back, in five minutes.')
+    .withTarget(overTime(`sum by (change) (${noticeChanges})`, '{{change}}'))
     .decimals(0))
-  .withPanel(table('Notices in the time range', 'At most 50, those taken away last first; instances gone included.', [
+  .withPanel(table('Notices in the time range',
+      'At most 50, those taken away last first; instances gone included.', [
     { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 165 },
     { of: 'Value #B', title: 'Seen after', unit: 's', width: 90, thresholds: delays },
     instanceColumn,
@@ -100,7 +120,8 @@ export const spot = dashboard('spot', 'Spot instances: which are taken away when
     .withPanel(timeseries('Instances in $zone', 'Instances of each type in the zone; the 20 most frequent.')
       .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${instances})`), '{{instance_type}}'))
       .stacking(stacked()))
-    .withPanel(timeseries('Notices in $zone', 'Instances with a notice of termination now, by type; the 20 types with the most.')
+    .withPanel(timeseries('Notices in $zone',
+        'Instances with a notice of termination now, by type; the 20 types with the most.')
       .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesNow})`), '{{instance_type}}'))
       .noValue(noNotice)
       .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')])));

@@ -158,6 +158,17 @@ MUTATIONS = [
     ("changes", "> 1\n", "> 2\n", "another type after a stop of half an hour fires for three hours"),
     ("changes", "instance_id, instance_type) (\n              last_over_time", "instance_type) (\n              last_over_time",
      "new limits that are known before the new identity are silent"),
+    ("fleet", "topk by (job, instance) (1, aliyun_ecs_instance_info)", "aliyun_ecs_instance_info",
+     "what instances say is summed by region and zone"),
+    ("fleet", "seconds > 0) + 60", "seconds > 0)", "what instances say is summed by region and zone"),
+    ("fleet", "          or\n          0 * count by (job, region_id, zone_id) "
+     "(instance:aliyun_ecs_instance_info:identified)\n", "", "what instances say is summed by region and zone"),
+    ("fleet", "up and on (job)", "up and on (job, instance)", "what instances say is summed by region and zone"),
+    ("fleet", "[1h]", "[5m]", "a job whose exporters are all gone is counted for an hour"),
+    ("fleet", "> 0 < 1500", "> 0 < 1800", "a credential is counted by the time it has left"),
+    ("fleet", ">= 1500 < 3600", ">= 1500 <= 3600", "a credential is counted by the time it has left"),
+    ("fleet", " and on (job, instance) aliyun_ecs_exporter_build_info", "",
+     "what exporters do is summed by job, and other programs are left out"),
 ]
 
 
