@@ -22,6 +22,8 @@ export type Page = keyof typeof pages;
 const link = (title: string, url: string) =>
   new DashboardLinkBuilder(title).type(DashboardLinkType.Link).url(url);
 
+export const toRunbooks = () => link('Runbooks', runbooks).icon('doc').targetBlank(true);
+
 /** To the runbook of an alert. */
 export const runbook = (alert: string) =>
   link(`Runbook: ${alert}`, `${runbooks}#${alert.toLowerCase()}`).icon('doc').targetBlank(true);
@@ -101,7 +103,7 @@ export function dashboard(page: Page, description: string) {
       ...others.map((other) =>
         link(pages[other], `/d/aliyun-ecs-${other}?\${datasource:queryparam}&\${job:queryparam}`)
           .icon('dashboard').keepTime(true)),
-      link('Runbooks', runbooks).icon('doc').targetBlank(true),
+      toRunbooks(),
     ]);
 }
 

@@ -1,7 +1,7 @@
 // Panels that stand on more than one dashboard.
-import { runbook, toInstance } from './frame';
+import { runbook, toInstance, toRunbooks } from './frame';
 import { by, Column, now, rows, stat, steps, table, words } from './panels';
-import { bottom, drills, endings, identified, noticesNow, sumOrNone, top } from './queries';
+import { bottom, drills, endings, identified, instances, top } from './queries';
 
 export const countdown = steps('green', [-86400, 'red']);
 
@@ -48,9 +48,10 @@ export const nextEnding = () =>
     .unit('dthms').thresholds(countdown).noValue('No notice');
 
 export const noticesStanding = () =>
-  stat('To be taken away', 'Spot instances with a notice of termination now.')
-    .withTarget(now(sumOrNone(noticesNow)))
-    .thresholds(steps('green', [1, 'red']));
+  stat('To be taken away', 'Spot instances with a notice of termination: those of the list below.')
+    .withTarget(now(`count(${identified(endings)}) or 0 * sum(${instances})`))
+    .thresholds(steps('green', [1, 'red']))
+    .links([runbook('AliyunEcsSpotTerminationScheduled')]);
 
 const severities = words({
   critical: ['critical', 'red'],
@@ -65,7 +66,7 @@ export const alerts = (selected: string) =>
       'Alerts of alerts/rules that fire now, critical ones first; at most 50. Empty, too, where another ' +
       'server than this data source evaluates the rules.', [
     { of: 'severity', title: 'Severity', width: 90, words: severities },
-    { of: 'alertname', title: 'Alert' },
+    { of: 'alertname', title: 'Alert', link: toRunbooks() },
     instanceColumn,
   ])
     .withTarget(rows(top(50, `2 * ALERTS{${selected}, alertstate="firing", severity="critical"}
