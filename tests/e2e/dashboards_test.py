@@ -44,7 +44,7 @@ SPARSE = {"aliyun_ecs_spot_termination_timestamp_seconds",
           "ALERTS"}
 
 # What Grafana itself replaces.
-BUILT_IN = {"__all", "__data", "__field", "__range", "__rate_interval", "__url_time_range"}
+BUILT_IN = {"__all", "__data", "__field", "__interval", "__range", "__rate_interval", "__url_time_range"}
 
 
 def selectors_of(dashboard):
@@ -475,6 +475,7 @@ BROKEN = [
     (series_problems, "exporter", set_expression(f"up{OURS}")),
     (series_problems, "exporter", set_expression(f"topk(51, up{OURS})")),
     (series_problems, "exporter", set_expression(f"sum by (instance) (up{OURS})")),
+    (series_problems, "exporter", set_expression(f"up{OURS} and on (job) topk(20, up{OURS})")),
     (series_problems, "exporter", set_expression(f"topk(30, up{OURS}) or topk(30, up{OURS})")),
     (name_problems, "exporter", set_expression(f"sum(aliyun_ecs_up{OURS})")),
     (name_problems, "exporter", set_expression('sum(up{state="none"})')),

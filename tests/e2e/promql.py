@@ -171,6 +171,8 @@ def most_series(node, sizes):
         operator = node.children[1].text
         if operator == "or":
             return left + right
+        if operator == "and" and not words:  # each on the right keeps the one of its labels
+            return min(left, right)
         if operator in SETS or "group_left" in words or is_number(operands(node)[1]):
             return left
         if "group_right" in words or is_number(operands(node)[0]):
