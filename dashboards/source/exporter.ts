@@ -64,8 +64,8 @@ export const exporter = dashboard('exporter',
     .overrideByName('down', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
     .links([runbook('AliyunEcsExporterManyDown')]))
   .withPanel(timeseries('Throttled',
-      'Answers 429 and 503 of the metadata service to all exporters, over five minutes. All programs of' +
-      ' an instance share its limit.')
+      'Answers 429 and 503 of the metadata service to all exporters, over five minutes. All programs of ' +
+      'an instance share its limit.')
     .span(8)
     .withTarget(overTime(`sum(job:aliyun_ecs_metadata_throttled:rate5m{${ofJob}})`, 'throttled'))
     .unit('reqps')

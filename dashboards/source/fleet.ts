@@ -47,13 +47,20 @@ export const fleet = dashboard('fleet',
     .withTarget(now(sumOrNone(endingCredentials)))
     .thresholds(grave)
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
-  .withPanel(endingInstances().span(15).height(9))
-  .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(9).height(9))
+  .withPanel(endingInstances())
+  .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(12))
+  .withPanel(timeseries('In trouble',
+      'Exporters that do not answer, instances whose metadata service does not, and instances that show ' +
+      'data older than twice the usual interval.')
+    .withTarget(overTime(`sum(${exportersDown})`, 'exporter down'))
+    .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
+    .withTarget(overTime(`sum(${stale})`, 'data stale'))
+    .links(['AliyunEcsExporterDown', 'AliyunEcsMetadataDown', 'AliyunEcsMetadataStale'].map(runbook)))
 
   .withRow(new RowBuilder('Notices'))
   .withPanel(timeseries('Notices within 15 minutes, by zone',
-      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the' +
-      ' most. Many in one zone: capacity is being reclaimed there.')
+      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
+      'most. Many in one zone: capacity is being reclaimed there.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
@@ -83,17 +90,10 @@ export const fleet = dashboard('fleet',
     .links([runbook('AliyunEcsSpotStateUnknown')]))
 
   .withRow(new RowBuilder('Health and posture'))
-  .withPanel(timeseries('In trouble',
-      'Exporters that do not answer, instances whose metadata service does not, and instances that show' +
-      ' data older than twice the usual interval.')
-    .span(8)
-    .withTarget(overTime(`sum(${exportersDown})`, 'exporter down'))
-    .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
-    .withTarget(overTime(`sum(${stale})`, 'data stale'))
-    .links(['AliyunEcsExporterDown', 'AliyunEcsMetadataDown', 'AliyunEcsMetadataStale'].map(runbook)))
   .withPanel(bars('Credentials by time left',
       'Credentials of RAM roles by the time until they end. A new one is offered 30 minutes before the ' +
       'end.')
+    .span(12)
     .targets([
       now(credentialsWith('expired'), 'expired'),
       now(credentialsWith('under_25m'), 'under 25 min'),
@@ -104,16 +104,16 @@ export const fleet = dashboard('fleet',
     .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(stat('Open without a token',
-      'Instances whose metadata service answers requests without a session token (normal mode). There a' +
-      ' forged request of a web application is enough to steal the credential of the RAM role.')
-    .height(8)
+      'Instances whose metadata service answers requests without a session token (normal mode). There a ' +
+      'forged request of a web application is enough to steal the credential of the RAM role.')
+    .span(6).height(8)
     .withTarget(now(`sum(${open})`))
     .thresholds(late)
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
   .withPanel(stat('Share that is closed',
-      'Share of the instances whose metadata service refuses requests without a session token (hardened' +
-      ' mode).')
-    .height(8)
+      'Share of the instances whose metadata service refuses requests without a session token (hardened ' +
+      'mode).')
+    .span(6).height(8)
     .withTarget(now(`1 - sum(${open}) / sum(${asked})`))
     .unit('percentunit').thresholds(steps('orange', [1, 'green']))
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))

@@ -29,8 +29,8 @@ export const runbook = (alert: string) =>
   link(`Runbook: ${alert}`, `${runbooks}#${alert.toLowerCase()}`).icon('doc').targetBlank(true);
 
 /** From a row of a table, or from a series, to the dashboard of its instance. */
-export const toInstance = (page: 'instance' | 'exporter', labels: '__data.fields' | '__field.labels') =>
-  link(`Show ${page}`, `/d/aliyun-ecs-${page}?\${datasource:queryparam}&var-job=\${${labels}.job}` +
+export const toInstance = (labels: '__data.fields' | '__field.labels') =>
+  link('Show instance', `/d/aliyun-ecs-instance?\${datasource:queryparam}&var-job=\${${labels}.job}` +
     `&var-instance=\${${labels}.instance}&\${__url_time_range}`);
 
 function variable(name: string, label: string, series: string, of: string) {

@@ -19,6 +19,7 @@ const host = new QueryVariableBuilder('host')
   .multi(true)
   .includeAll(true)
   .current({ selected: true, text: ['All'], value: ['$__all'] });
+
 // What passes its traffic on to an interface that counts, as in alerts/rules/bandwidth.yml.
 const passing =
   'lo|(veth|docker|br-|cni|cali|flannel|virbr|vnet|bond|team|tun|tap|wg|dummy|ipvl|ifb|kube).*|.+[.@].+';
@@ -44,7 +45,6 @@ function bandwidth(title: string, direction: Direction) {
   return timeseries(title,
       'Traffic as node_exporter counts it, all interfaces together, over five minutes, against what the ' +
       'instance type allows. Beyond the limit packets are dropped.')
-    .span(8)
     .withTarget(overTime(topOfRange(20, `${share(direction)} * on (job, instance) ${limit}`), '{{instance}} used'))
     .withTarget(overTime(topOfRange(20, limit), '{{instance}} limit'))
     .unit('Bps').noValue(needsNodeExporter)
@@ -57,8 +57,8 @@ function bandwidth(title: string, direction: Direction) {
 }
 
 export const instance = dashboard('instance',
-  'One instance, or some: identity, what is about to end, bandwidth against its limits, and how old the' +
-  ' data are.')
+  'One instance, or some: identity, what is about to end, bandwidth against its limits, and how old the ' +
+  'data are.')
   .variables([...ofChosenInstances, host])
   .refresh('10s')
 
@@ -70,8 +70,8 @@ export const instance = dashboard('instance',
     .unit('dthms').thresholds(countdown).noValue('No notice')
     .links([runbook('AliyunEcsSpotTerminationScheduled')]))
   .withPanel(stat('Spot notice',
-      'Whether the instance is to be taken away; the worst of those chosen. Instances that are not spot' +
-      ' instances have no notice.')
+      'Whether the instance is to be taken away; the worst of those chosen. Instances that are not spot ' +
+      'instances have no notice.')
     .span(6)
     .withTarget(now(`2 * ${state('scheduled')} > 0 or ${state('unknown')}`))
     .mappings(words({ 0: ['none', 'green'], 1: ['unknown', 'orange'], 2: ['scheduled', 'red'] }))
@@ -96,8 +96,8 @@ export const instance = dashboard('instance',
     .links([runbook('AliyunEcsMetadataDown')]))
   .withPanel(stat('Access without a token',
       'Whether the metadata service answers requests without a session token; the worst of those ' +
-      'chosen. Open: a forged request of a web application is enough to steal the credential of the RAM' +
-      ' role.')
+      'chosen. Open: a forged request of a web application is enough to steal the credential of the RAM ' +
+      'role.')
     .span(6).height(3)
     .withTarget(now(`max(aliyun_ecs_metadata_normal_mode_open{${ofInstance}})`))
     .mappings(words({ 0: ['closed', 'green'], 1: ['open', 'orange'] })).noValue('Not tried yet')
@@ -125,22 +125,26 @@ export const instance = dashboard('instance',
     { of: 'owner_account_id', title: 'Account' },
   ])
     .withTarget(rows(top(50, `aliyun_ecs_instance_info{${ofInstance}}`)))
-    .span(16).height(5))
-  .withPanel(alerts(ofInstance).span(8).height(5))
+    .height(4))
+  .withPanel(alerts(ofInstance).span(12).height(7))
+  .withPanel(bars('Age of the data, of what is normal',
+      'Age of what is shown, by refresh class, as a share of twice the usual interval and a minute. ' +
+      'From 100 % on the data count as stale.')
+    .span(12).height(7)
+    .withTarget(now(`max by (refresh) ((${age}) / ${normalAge})`, '{{refresh}}'))
+    .unit('percentunit').max(1).thresholds(steps('green', [0.8, 'orange'], [1, 'red']))
+    .links([runbook('AliyunEcsMetadataStale'), runbook('AliyunEcsMetadataNeverRead')]))
 
   .withRow(new RowBuilder('Bandwidth'))
   .withPanel(bandwidth('Outbound', 'egress'))
   .withPanel(bandwidth('Inbound', 'ingress'))
   .withPanel(timeseries('Share of the limit',
       'Traffic over five minutes as a share of what the instance type allows. Alerts fire above 80 %.')
-    .span(8)
     .withTarget(overTime(topOfRange(20, share('egress')), '{{instance}} out'))
     .withTarget(overTime(topOfRange(20, share('ingress')), '{{instance}} in'))
     .unit('percentunit').axisSoftMax(1).noValue(needsNodeExporter)
     .thresholds(steps('green', [0.8, 'orange'], [1, 'red'])).thresholdsStyle(thresholdLines())
     .links([runbook('AliyunEcsEgressHigh'), runbook('AliyunEcsIngressHigh')]))
-
-  .withRow(new RowBuilder('Interfaces and disks'))
   .withPanel(timeseries('Traffic by interface',
       'Sent (up) and received (down) as node_exporter counts it; the 20 busiest interfaces.')
     .withTarget(overTime(perInterface('node_network_transmit_bytes_total'), '{{instance}} {{device}} sent'))
@@ -148,6 +152,8 @@ export const instance = dashboard('instance',
     .unit('Bps').axisCenteredZero(true)
     .overrideByRegexp('/ received$/', [{ id: 'custom.transform', value: GraphTransform.NegativeY }])
     .noValue('No data: needs node_exporter on the same host.'))
+
+  .withRow(new RowBuilder('Interfaces and disks'))
   .withPanel(table('Interfaces', 'Elastic network interfaces that are attached; at most 50.', [
     instanceColumn,
     { of: 'network_interface_id', title: 'Interface ID' },
@@ -156,7 +162,7 @@ export const instance = dashboard('instance',
     { of: 'vswitch_id', title: 'vSwitch' },
     { of: 'vpc_id', title: 'VPC' },
   ])
-    .span(12)
+    .height(6)
     .withTarget(rows(top(50, `aliyun_ecs_network_interface_info{${ofInstance}}`))))
   .withPanel(table('Addresses', 'Addresses and prefixes of the interfaces; at most 50.', [
     instanceColumn,
@@ -178,21 +184,17 @@ export const instance = dashboard('instance',
   .withPanel(timeseries('Credential: time left',
       'Until the credential of the RAM role ends. It jumps when a new one is there, 30 minutes before ' +
       'the end; under the line it is late.')
+    .span(8)
     .withTarget(overTime(topOfRange(20, credentialLeft), '{{instance}} {{role}}'))
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue('No credential: no RAM role is attached.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))
-  .withPanel(bars('Age of the data, of what is normal',
-      'Age of what is shown, by refresh class, as a share of twice the usual interval and a minute. ' +
-      'From 100 % on the data count as stale.')
-    .span(12)
-    .withTarget(now(`max by (refresh) ((${age}) / ${normalAge})`, '{{refresh}}'))
-    .unit('percentunit').max(1).thresholds(steps('green', [0.8, 'orange'], [1, 'red']))
-    .links([runbook('AliyunEcsMetadataStale'), runbook('AliyunEcsMetadataNeverRead')]))
   .withPanel(timeseries('Items by state', 'Items of the metadata service by the state of their newest reading.')
+    .span(8)
     .withTarget(overTime(`sum by (state) (aliyun_ecs_metadata_items{${ofInstance}})`, '{{state}}'))
     .links([runbook('AliyunEcsMetadataNeverRead')]))
   .withPanel(timeseries('Requests to the metadata service', 'By HTTP status, or by what went wrong.')
+    .span(8)
     .withTarget(overTime(`${requests} > 0`, '{{code}}'))
     .unit('reqps')
     .links([runbook('AliyunEcsMetadataThrottled')]));

@@ -6,13 +6,13 @@ import { bottom, drills, endings, identified, instances, top } from './queries';
 export const countdown = steps('green', [-86400, 'red']);
 
 export const instanceColumn: Column =
-  { of: 'instance', title: 'Instance', width: 170, link: toInstance('instance', '__data.fields') };
+  { of: 'instance', title: 'Instance', width: 170, link: toInstance('__data.fields') };
 
 const when: Column[] = [
   { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 100, thresholds: countdown },
-  { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 170 },
+  { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 160 },
   instanceColumn,
-  { of: 'instance_id', title: 'Instance ID', width: 200 },
+  { of: 'instance_id', title: 'Instance ID', width: 210 },
   { of: 'instance_name', title: 'Name' },
   { of: 'instance_type', title: 'Type' },
   { of: 'zone_id', title: 'Zone' },

@@ -47,19 +47,12 @@ export const spot = dashboard('spot',
     .withTarget(now(`count(${drills}) or 0 * sum(${instances})`))
     .thresholds(steps('text', [1, 'purple']))
     .links([runbook('AliyunEcsSpotDrill')]))
-  .withPanel(endingInstances().span(16).height(9))
-  .withPanel(bars('Time left', 'Until each instance with a notice is taken away; the 20 next ones.')
-    .height(9)
-    .withTarget(now(`sort(${bottom(20, `${endings} - time()`)})`, '{{instance}}'))
-    .unit('dthms').max(300).thresholds(steps('red', [60, 'orange'], [180, 'yellow']))
-    .noValue('No notice')
-    .dataLinks([toInstance('instance', '__field.labels')])
-    .links([runbook('AliyunEcsSpotTerminationScheduled')]))
+  .withPanel(endingInstances())
 
   .withRow(new RowBuilder('Where capacity is reclaimed'))
   .withPanel(timeseries('Notices within 15 minutes, by zone',
-      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the' +
-      ' most.')
+      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
+      'most.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
@@ -69,8 +62,8 @@ export const spot = dashboard('spot',
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
   .withPanel(timeseries('Share of a zone that got notices',
-      'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest.' +
-      ' From a tenth on (and three instances) an alert fires.')
+      'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest. ' +
+      'From a tenth on (and three instances) an alert fires.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})
 / sum by (region_id, zone_id) (max_over_time(${instances}[15m]))`), zone))
     .unit('percentunit').thresholds(steps('green', [0.1, 'red'])).thresholdsStyle(thresholdLines())
@@ -83,12 +76,19 @@ export const spot = dashboard('spot',
     .links([runbook('AliyunEcsSpotStateUnknown')]))
 
   .withRow(new RowBuilder('Notices'))
+  .withPanel(bars('Time left now', 'Until each instance with a notice is taken away; the 20 next ones.')
+    .withTarget(now(`sort(${bottom(20, `${endings} - time()`)})`, '{{instance}}'))
+    .unit('dthms').max(300).thresholds(steps('red', [60, 'orange'], [180, 'yellow']))
+    .noValue('No notice')
+    .dataLinks([toInstance('__field.labels')])
+    .links([runbook('AliyunEcsSpotTerminationScheduled')]))
   .withPanel(timeseries('Time left',
       'Until instances with a notice are taken away; at each moment the 20 next ones.')
+    .span(16)
     .withTarget(overTime(bottomOfRange(20, `${endings} - time()`), '{{instance}}'))
     .unit('dthms').thresholds(steps('red', [60, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
-    .dataLinks([toInstance('instance', '__field.labels')]))
+    .dataLinks([toInstance('__field.labels')]))
   .withPanel(timeseries('From notice to detection',
       'When a notice was first read, minus the termination less five minutes; the longest and the ' +
       'median of the notices standing. Wrong where a notice was moved.')
@@ -108,7 +108,6 @@ export const spot = dashboard('spot',
     { of: 'instance_type', title: 'Type' },
     { of: 'zone_id', title: 'Zone' },
   ])
-    .span(12)
     .targets([rows(top(50, `1000 * ${noticesOfTheRange}`)), rows(top(50, delay('$__range')))])
     .sortBy(by('Ends at', true))
     .noValue(noNotice))

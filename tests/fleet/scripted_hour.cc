@@ -11,21 +11,23 @@
 //
 // The script, in minutes of the hour. The instances are 10.0.0.1 to 10.0.0.10.
 //
-//   1  web-1     egress grows from 40 % to 96 % of the limit; its credential is renewed on time at
-//   25 2  web-2     taken away: notice at 42, gone at 47; its target is removed 3 minutes later 3
-//   worker-1  taken away: notice at 43.5, gone at 48.5 4  worker-2  taken away: notice at 44, which
-//   moves at 46; gone at 52. With 2 and 3 in one zone. 5  batch-1   notice at 12, withdrawn at 14;
-//   another at 57, for 62, which stands at the end 6  db-1      three interfaces, four disks, IPv6,
-//   no spot instance; throttled (429) from 18 to 28 7  api-1     the credential is renewed 27
-//   minutes late, at 47, three minutes before its end 8  api-2     the role is removed at 33; the
-//   local clock is 8 s ahead 9  legacy-1  normal mode, older version, no name; the metadata service
-//   says nothing from 24 to
-//                32; the credential is never renewed and ends at 55
-//   10 build-1   the exporter is restarted at 37; the renewal of the credential fails from 40 on; a
-//                drill from 20 to 24, and one from 54 for 64
+//   1  web-1     egress grows from 40 % to 96 % of the limit; the credential is renewed on time
+//                at 25
+//   2  web-2     taken away: notice at 42, gone at 47; its target is removed 3 minutes later
+//   3  worker-1  taken away: notice at 43.5, gone at 48.5
+//   4  worker-2  taken away: notice at 44, which moves at 46; gone at 52. 2 to 4 are in one zone.
+//   5  batch-1   notice at 12, withdrawn at 14; another at 57, for 62, which stands at the end
+//   6  db-1      three interfaces, four disks, IPv6, no spot instance; throttled (429) from 18
+//                to 28
+//   7  api-1     the credential is renewed 27 minutes late, at 47, three minutes before its end
+//   8  api-2     the role is removed at 33; the local clock is 8 s ahead
+//   9  legacy-1  normal mode, older version, no name; the metadata service says nothing from 24
+//                to 32; the credential is never renewed and ends at 55
+//   10 build-1   the exporter is restarted at 37; the renewal of the credential fails from 40 on;
+//                a drill from 20 to 24, and one from 54 for 64
 //
-// Five are hardened-only, so normal mode is closed there. Two show tags, two post their alerts to
-// an Alertmanager.
+// Five are hardened-only, so normal mode is closed there. Two show tags, and two count one post to
+// an Alertmanager for each notice.
 
 #include <errno.h>
 #include <fmt/format.h>
