@@ -16,7 +16,7 @@
 #include "metadata/clock_skew.h"
 #include "metadata/snapshot.h"
 #include "client/access_watch.h"
-#include "poll/jitter.h"
+#include "base/jitter.h"
 #include "poll/request_budget.h"
 #include "poll/schedule.h"
 #include "poll/state_file.h"
