@@ -240,6 +240,11 @@ scrape_configs:
                                   ("AliyunEcsSpotDrill", "alert query", "AliyunEcsSpotDrill")):
             (said,) = self.answers(name, flag)
             self.assertEqual(re.findall(r"^AliyunEcs\w+", said, re.MULTILINE), [shown])
+        # Silenced, it inhibits as before.
+        (known,) = [section for section in self.sections if section.name == "AliyunEcsSpotTerminationKnown"]
+        self.assertEqual(self.run_in_shell(known.silence()).returncode, 0)
+        self.assertEqual([alert["labels"]["alertname"] for alert in self.alerts()
+                          if alert["status"]["inhibitedBy"]], ["AliyunEcsExporterDown"])
 
     def test_each_silence_silences_its_alert_and_no_other(self):
         private_network.Case.setUp(self)
