@@ -23,6 +23,7 @@ done
 exporter/packaging/install-packages.sh build demo test
 { command -v promtool && command -v prometheus-alertmanager; } >/dev/null ||
   exporter/packaging/install-packages.sh --unpack build/_tools
+exporter/packaging/install-packages.sh --unpack build/_tools/alerts alerts-unpack
 exporter/packaging/install-packages.sh --unpack build/_tools/monitoring monitoring-unpack
 { command -v node && command -v npm; } >/dev/null || exporter/packaging/install-packages.sh clients
 tests/e2e/clients/install.sh

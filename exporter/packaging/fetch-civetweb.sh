@@ -2,6 +2,9 @@
 # fetch-civetweb.sh DIR  puts the verified source of CivetWeb 1.16 into DIR; needs no root
 set -euo pipefail
 
+# shellcheck source=exporter/packaging/debian-mirror.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debian-mirror.sh"
+
 tarball=civetweb_1.16+dfsg.orig.tar.xz
 sha256=41dbfd68cd3b914ce440a5813f21058813b61a972600cc04fb8233a0d2d04fe4
 # Debian 12 itself has 1.15, whose TLS crashes on OpenSSL 3; its mirrors carry these suites too.
@@ -36,39 +39,12 @@ scratch=$(mktemp -d "$parent/.fetch-civetweb.XXXXXX" 2>/dev/null) || die "$paren
 trap 'rm -rf "$scratch"' EXIT
 scratch=$(cd "$scratch" && pwd)  # apt wants absolute names
 
-# Updates and security have a dash in their suite. Before the first 'apt-get update' apt does not know
-# who publishes a source; should a foreign one slip through, it cannot sign what we ask for.
-mirrors() {
-  # shellcheck disable=SC2016  # apt's own variables
-  local format='$(RELEASE) $(COMPONENT) $(REPO_URI) $(ORIGIN)' found
-  found=$(apt-get indextargets --format "$format" 2>/dev/null | awk '$4 == "Debian"')
-  [[ -n $found ]] || found=$(apt-get indextargets --no-release-info --format "$format" 2>/dev/null)
-  awk '$1 !~ /[-\/]/ && $2 == "main" && !seen[$3]++ { print $3 }' <<<"$found"
-}
-
 log=$scratch/log
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-signed_by=
-[[ ! -f $keyring ]] || signed_by="[signed-by=$keyring] "
-
-# An apt of our own: the system's sources and lists stay as they are, and no right is needed.
-apt_options=(
-  -o "Dir::Etc::sourcelist=$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
-  -o "Dir::State::lists=$scratch/lists" -o "Dir::Cache=$scratch/cache" -o Dir::State::status=/dev/null
-  # apt's own user may not enter a private build folder.
-  -o APT::Sandbox::User=root
-  # The pinned checksum decides; the date of a signature does not matter.
-  -o Acquire::Check-Valid-Until=false
-  -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30
-)
+use_private_apt "$scratch"
 
 fetch_from() { # MIRROR SUITE
   local uri
-  rm -rf "$scratch/lists" "$scratch/cache"
-  mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
-  printf 'deb-src %s%s %s main\n' "$signed_by" "$1" "$2" >"$scratch/sources.list"
-  # Its exit status is no use: hooks of the system may fail without root.
-  apt-get -qq "${apt_options[@]}" update </dev/null >>"$log" 2>&1 || true
+  update_private_apt deb-src "$1" "$2" >>"$log"
   uri=$(apt-get -qq "${apt_options[@]}" --print-uris source civetweb 2>>"$log" </dev/null |
     awk -F "'" -v name="$tarball" '{ split($3, field, " ") } field[1] == name { print $2; exit }') || true
   [[ -n $uri ]] || return 1
@@ -77,7 +53,7 @@ fetch_from() { # MIRROR SUITE
 
 fetch() {
   local mirror suite
-  for mirror in $(mirrors); do
+  for mirror in $(debian_mirrors); do
     for suite in "${suites[@]}"; do
       ! fetch_from "$mirror" "$suite" || return 0
     done

@@ -2,11 +2,15 @@
 # install-packages.sh SECTION...              installs the missing packages of these sections of
 #                                             debian-packages
 # install-packages.sh --unpack DIR [SECTION]  unpacks those of [unpack], or of a section of that kind,
-#                                             into DIR without installing them
+#                                             into DIR without installing them; "package/suite" is
+#                                             taken from another suite of Debian
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 list=$here/debian-packages
+
+# shellcheck source=exporter/packaging/debian-mirror.sh
+. "$here/debian-mirror.sh"
 
 die() {
   printf 'install-packages.sh: %s\n' "$1" >&2
@@ -77,16 +81,38 @@ install_sections() { # SECTION...
   }
 }
 
+# Of a private apt, while one is in use.
+apt_options=()
+
 candidate_of() { # PACKAGE
-  LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
+  LC_ALL=C apt-cache "${apt_options[@]}" policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
 # Downloads and unpacks one package; prints nothing.
 fetch_and_unpack() { # PACKAGE VERSION DIR
   rm -f "$scratch"/*.deb
   # apt would warn that its own user cannot write into a private folder.
-  (cd "$scratch" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1=$2") \
+  (cd "$scratch" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 "${apt_options[@]}" download "$1=$2") \
     </dev/null >>"$scratch/log" 2>&1 && dpkg-deb -x "$scratch"/*.deb "$3" 2>>"$scratch/log"
+}
+
+# What is there stays: another suite moves on, and asking it takes longer than all else.
+unpack_from_suite() { # PACKAGE SUITE DIR
+  local mirror version
+  [[ ! -e $3/.unpacked/$1 ]] || return 0
+  printf 'Unpacking %s of %s\n' "$1" "$2"
+  use_private_apt "$scratch"
+  for mirror in $(debian_mirrors); do
+    update_private_apt deb "$mirror" "$2" >>"$scratch/log"
+    version=$(candidate_of "$1")
+    if [[ -n $version ]] && fetch_and_unpack "$1" "$version" "$3"; then
+      printf '%s\n' "$version" >"$3/.unpacked/$1"
+      apt_options=()
+      return 0
+    fi
+  done
+  tail -n 20 "$scratch/log" >&2
+  die "no Debian mirror of this system gave $1 of $2; apt's last words are above."
 }
 
 unpack_into() { # DIR SECTION
@@ -95,6 +121,10 @@ unpack_into() { # DIR SECTION
   wanted=$(packages_of "$2")
   mkdir -p "$dir/.unpacked"
   for package in $wanted; do
+    if [[ $package == */* ]]; then
+      unpack_from_suite "${package%/*}" "${package#*/}" "$dir"
+      continue
+    fi
     version=$(candidate_of "$package")
     if [[ -z $version && ! -e $dir/.unpacked/$package ]] && find_privilege; then
       update_lists
