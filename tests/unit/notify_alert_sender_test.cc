@@ -203,13 +203,16 @@ TEST_F(AlertSenderTest, ANoticeThatComesBackStandsAgain) {
   Step();  // unreachable
   clock_.Advance(seconds(1));
   Hear(termination_);
-  for (int i = 0; i < 2; ++i) {
-    transport_.Answer(200);
-    if (i == 0) EXPECT_EQ(Step(), 1u) << "at once";
-    if (i == 1) EXPECT_EQ(Wait(), seconds(15));
+  const auto expect_it = [&] {
     EXPECT_EQ(Posted()[0]["startsAt"], "2026-01-01T00:00:03Z");
     EXPECT_EQ(Posted()[0]["endsAt"], "2026-01-01T00:15:00Z");
-  }
+  };
+  transport_.Answer(200);
+  EXPECT_EQ(Step(), 1u) << "at once";
+  expect_it();
+  transport_.Answer(200);
+  EXPECT_EQ(Wait(), seconds(15));
+  expect_it();
 }
 
 TEST_F(AlertSenderTest, PostsAMovedNoticeAtOnceAsTheSameAlert) {
