@@ -201,10 +201,10 @@ TEST_F(AlertSenderTest, ANoticeThatComesBackStandsAgain) {
   clock_.Advance(seconds(2));
   Hear(std::nullopt);
   Step();  // unreachable
-  clock_.Advance(seconds(1));
+  clock_.Advance(std::chrono::milliseconds(500));
   Hear(termination_);
   const auto expect_it = [&] {
-    EXPECT_EQ(Posted()[0]["startsAt"], "2026-01-01T00:00:03Z");
+    EXPECT_EQ(Posted()[0]["startsAt"], "2026-01-01T00:00:02Z");
     EXPECT_EQ(Posted()[0]["endsAt"], "2026-01-01T00:15:00Z");
   };
   transport_.Answer(200);
