@@ -21,7 +21,8 @@ for stage in "${stages[@]}"; do
 done
 
 exporter/packaging/install-packages.sh build demo test
-command -v promtool >/dev/null || exporter/packaging/install-packages.sh --unpack build/_tools
+{ command -v promtool && command -v prometheus-alertmanager; } >/dev/null ||
+  exporter/packaging/install-packages.sh --unpack build/_tools
 exporter/packaging/install-packages.sh --unpack build/_tools/alerts alerts-unpack
 exporter/packaging/install-packages.sh --unpack build/_tools/monitoring monitoring-unpack
 { command -v node && command -v npm; } >/dev/null || exporter/packaging/install-packages.sh clients
