@@ -23,6 +23,7 @@ struct Options {
   std::string metadata_url;      // without a final slash
   std::string state_file;        // empty: none
   std::string spot_notice_file;  // empty: none
+  std::string drill_file;        // empty: none
   ClientOptions client;
   PollOptions poll;
   LogLevel log_level = LogLevel::kInfo;

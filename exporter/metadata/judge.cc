@@ -38,6 +38,11 @@ SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
   return {none ? SpotState::kNone : SpotState::kUnknown, {}, {}};
 }
 
+std::optional<SystemTime> RunningDrill(const Snapshot& snapshot, Instant now) {
+  const auto& drill = snapshot.local.drill;
+  return drill && now.system < *drill && !Stands(snapshot.spot, now.steady) ? drill : std::nullopt;
+}
+
 std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now) {
   if (!snapshot.hardened) {
     // Every reading tells.

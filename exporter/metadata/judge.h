@@ -43,6 +43,10 @@ inline constexpr int kIntervalsOfTrust = 3;
 //  unknown    otherwise
 [[nodiscard]] SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now);
 
+// The time that the drill names which runs at this moment; nullopt when none does. A drill never
+// outlives its time, nor runs beside a notice.
+[[nodiscard]] std::optional<SystemTime> RunningDrill(const Snapshot& snapshot, Instant now);
+
 // Whether a request without a session token is answered; nullopt while that is not known, or when
 // it was last seen three intervals ago.
 [[nodiscard]] std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now);

@@ -232,6 +232,12 @@ SteadyTime Poller::Step(std::stop_token stop) {
   return NextCall();
 }
 
+void Poller::SetLocalFacts(LocalFacts local) {
+  if (local == snapshot_.local) return;
+  snapshot_.local = std::move(local);
+  Publish();
+}
+
 void Poller::Finish() {
   const SteadyTime now = clock_.Steady();
   Save(budget_.Final(now), now);
