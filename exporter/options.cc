@@ -361,9 +361,7 @@ constexpr Setting kSettings[] = {
     {"spot.notice-file", false, "", "FILE", "there exactly while a spot notice stands (JSON)",
      &TakeFileToCome<&Options::spot_notice_file>},
     {"drill.file", false, "", "FILE",
-     "starts a drill of the alert for a notice when it says {\"time\": \"2026-11-26T08:00:00Z\"}, "
-     "at "
-     "most an hour ahead",
+     "a time in it, at most an hour ahead, starts a drill: {\"time\": \"2026-11-26T08:00:00Z\"}",
      &TakeFileToCome<&Options::drill_file>},
     {"alertmanager.url", true, "", "URL",
      "an Alertmanager that gets the alert of a notice or drill from here, too; not with --once",

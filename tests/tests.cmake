@@ -20,12 +20,12 @@ gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60 TEST_FILTER "${unit_test_fi
 
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-set(e2e_tests alertmanager_direct bad_input clients failure monitoring_objects page prometheus service simulator status_page
-  trouble ways_out web web_config zabbix_template)
+set(e2e_tests alertmanager_direct bad_input clients drill failure monitoring_objects page prometheus service
+  simulator status_page trouble ways_out web web_config zabbix_template)
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,
-  # and runs every unit test again; and the last two are about other people's programs.
-  list(APPEND e2e_tests check page_formats alertmanager runbooks)
+  # and runs every unit test again; and those of the alerts are about other people's programs.
+  list(APPEND e2e_tests alert_rules alertmanager check page_formats runbooks)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
