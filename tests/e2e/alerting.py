@@ -115,7 +115,9 @@ class Webhook:
         """The same, and an AssertionError that shows the posts when it never comes true."""
         if found := self.come(condition, limit):
             return found
-        raise AssertionError("the webhook only got:\n" + "\n".join(map(str, self.posts)))
+        raise AssertionError("the webhook only got:\n" + "\n".join(
+            f"{post.time:.1f} {post.path} {alert['status']} {alert['labels']} {alert['annotations']}"
+            for post in self.posts for alert in post.body["alerts"]))
 
     def close(self):
         self._server.shutdown()

@@ -1,0 +1,248 @@
+"""From the metadata service to whoever is called, through the real programs and the shipped files.
+
+The simulator plays all instances, each with an exporter of its own. All exporters are scraped twice: by
+Debian's Prometheus, and by Prometheus 3. Each of the two has an Alertmanager and a webhook for itself.
+"""
+
+import concurrent.futures
+import datetime
+import json
+import os
+import re
+import shutil
+import time
+import urllib.parse
+
+import harness
+import alerting
+
+PROMETHEUS_3 = os.path.join(alerting.TOOLS, "alerts", "usr", "bin", "prometheus")
+RULES = os.path.join(harness.SOURCE, "alerts", "rules")
+JOB = "aliyun-ecs-exporter"
+PAGER = "/alertmanager"  # the path of the example's pager
+
+# One for each story. The port is made up: what runs has free ones.
+INSTANCES = ["notice:10200", "expired:10200", "dead:10200", "announced:10200", "unannounced:10200"]
+
+# An alert of one's own, as anybody has it. The example's Alertmanager inhibits it by its name.
+INSTANCE_DOWN = {"alert": "InstanceDown", "expr": "up == 0"}
+
+
+def replaced(pattern, replacement, text):
+    """The text with this changed, which must be in it."""
+    changed, count = re.subn(pattern, replacement, text)
+    assert count, f"no {pattern}"
+    return changed
+
+
+class Chain(alerting.Case):
+    """A Prometheus with an Alertmanager and a webhook. A Case only for what it can start and end."""
+
+    def start_chain(self, program, targets):
+        """With targets {instance: address}."""
+        self.setUp()
+        self.start_webhook()
+        # A warning waits 30 s for others like it, a critical alert 10 s; only the waiting is cut.
+        self.start_alertmanager(replaced("group_wait: [13]0s", "group_wait: 1s", self.example_config()))
+        self.copy_rules()
+        config = {
+            "global": {"scrape_interval": "5s", "evaluation_interval": "5s",
+                       "external_labels": {"cluster": "east"}},
+            "rule_files": ["rules/*.yml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager]}]}]},
+            "scrape_configs": [{"job_name": JOB, "static_configs": [
+                {"targets": [address], "labels": {"instance": instance}}
+                for instance, address in targets.items()]}]}
+        self.prometheus_program = self.start(
+            program, f"--config.file={self.file('prometheus.json', json.dumps(config))}",
+            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
+        listening, _ = self.prometheus_program.wait_for_all(
+            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
+        self.prometheus = listening[1]
+        self.name = self.api("status/buildinfo")["version"]
+
+    def copy_rules(self):
+        """As they are shipped. What waits for minutes waits for 5 s; promtool tests the minutes."""
+        shutil.copytree(RULES, os.path.join(self.folder, "rules"))
+        self.file("rules/own.yml", json.dumps({"groups": [{"name": "own", "rules": [INSTANCE_DOWN]}]}))
+        for file, alert in (("metadata.yml", "AliyunEcsMetadataDown"),
+                            ("exporter.yml", "AliyunEcsExporterDown")):
+            rules = alerting.read("alerts", "rules", file)
+            self.file(f"rules/{file}", replaced(rf"(- alert: {alert}\n(?:(?! *- alert:).*\n)*? +for: )\d+m",
+                                     r"\g<1>5s", rules))
+
+    def api(self, path, **parameters):
+        """The data of Prometheus' answer."""
+        answer = harness.request(self.prometheus, "GET",
+                                 f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        self.assertEqual(answer.status, 200, answer.body)
+        return json.loads(answer.body)["data"]
+
+    def values(self, expression):
+        """By instance."""
+        return {sample["metric"]["instance"]: float(sample["value"][1])
+                for sample in self.api("query", query=expression)["result"]}
+
+    def posts_of(self, alertname, instance, posts=None):
+        """(receiver, path, alert), in the order in which they came."""
+        return [(post.body["receiver"], post.path, alert)
+                for post in posts or self.webhook.posts for alert in post.body["alerts"]
+                if (alert["labels"]["alertname"], alert["labels"].get("instance")) == (alertname, instance)]
+
+    def wait_for_post(self, alertname, instance, receiver, path=PAGER, status="firing"):
+        """The alert, as soon as this receiver was told of it."""
+        return self.webhook.wait_for(lambda posts: next(
+            (alert for *way, alert in self.posts_of(alertname, instance, posts)
+             if way == [receiver, path] and alert["status"] == status), None))
+
+
+class AlertChainTest(alerting.Case):
+    @classmethod
+    def setUpClass(cls):
+        """Starts everything, and what takes its time. Each story has an instance for itself."""
+        world = alerting.Case()
+        cls.addClassCleanup(world.doCleanups)
+        world.setUp()
+        world.start_simulator(f"--instances={len(INSTANCES)}")
+        cls.world = world
+        cls.control = world.control
+        metadata = {instance: re.search(rf"address=(127\.0\.0\.{number}:\d+) for=metadata",
+                                        "".join(world.simulator.output))[1]
+                    for number, instance in enumerate(INSTANCES, 1)}
+        cls.tell("expired:10200", "PUT", "credentials/rotation", {"how": "never"})
+        cls.tell("expired:10200", "PUT", "role", {"name": "worker", "expires_in_seconds": 10})
+        cls.exporters, cls.web = {}, {}
+        for instance in INSTANCES:
+            cls.exporters[instance] = world.start_exporter(metadata=metadata[instance])
+            cls.web[instance] = world.web
+        for exporter in cls.exporters.values():
+            exporter.wait_for("first fill complete")
+        cls.chains = []
+        for program in (*world.need("prometheus"), cls.prometheus_3(world)):
+            chain = Chain()
+            cls.addClassCleanup(chain.doCleanups)
+            chain.start_chain(program, cls.web)
+            cls.chains.append(chain)
+        for chain in cls.chains:
+            # It looks for Alertmanager some seconds after its start, and drops alerts till then.
+            chain.wait_until(lambda: len(chain.api("alertmanagers")["activeAlertmanagers"]), 1)
+            chain.wait_until(lambda: chain.values("up"), dict.fromkeys(INSTANCES, 1))
+        cls.tell("dead:10200", "PUT", "faults", {"faults": [{"fault": "reset"}]})
+        cls.set_notice("announced:10200")
+
+    @staticmethod
+    def prometheus_3(world):
+        if not os.path.exists(PROMETHEUS_3):
+            world.skip_or_fail("no Prometheus 3; tests/run.sh gets it")
+        return PROMETHEUS_3
+
+    @classmethod
+    def tell(cls, instance, method, what, body=None):
+        """Changes what the simulator plays to this instance."""
+        number = INSTANCES.index(instance) + 1
+        return cls.world.control_api(method, f"/control/{what}?instance={number}", body)
+
+    @classmethod
+    def set_notice(cls, instance):
+        """Its time, as the annotations tell it."""
+        end = datetime.datetime.fromtimestamp(int(time.time()) + 300, datetime.timezone.utc)
+        cls.tell(instance, "PUT", "spot-termination", {"at": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
+        return f"{end:%Y-%m-%d %H:%M:%S} +0000 UTC"
+
+    def each_chain(self, function):
+        """What function(chain) returns, for both at once: one does not wait for the other's posts."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(function, self.chains))
+
+    def identity(self, instance):
+        """What its exporter says of it, as labels."""
+        page = harness.request(self.web[instance], "GET", "/metrics").body
+        info = dict(re.findall(r'(\w+)="([^"]*)"', re.search(r"^aliyun_ecs_instance_info(.*)", page, re.M)[1]))
+        return {name: info[name] for name in ("instance_id", "instance_name", "instance_type", "zone_id")}
+
+    def labels(self, alertname, severity, instance, **more):
+        return {"alertname": alertname, "severity": severity, "job": JOB, "instance": instance,
+                "cluster": "east", **more}
+
+    def links(self, alertname, instance):
+        return {"runbook_url": f"https://runbooks.example/aliyun-ecs/RUNBOOKS.md#{alertname.lower()}",
+                "dashboard_url": f"https://grafana.example/d/aliyun-ecs-instance?var-job={JOB}"
+                                 f"&var-instance={urllib.parse.quote(instance)}"}
+
+    def notice(self, instance, end):
+        """The labels and annotations of its alert."""
+        own = self.identity(instance)
+        name = "AliyunEcsSpotTerminationScheduled"
+        return self.labels(name, "critical", instance, **own), {
+            "summary": f"Spot instance {own['instance_id']} will be taken away at {end}",
+            "description":
+                f"Alibaba Cloud stops and releases the spot instance at {end}: instance {instance}, id "
+                f"{own['instance_id']}, name {own['instance_name']}, type {own['instance_type']}, zone "
+                f"{own['zone_id']}. A notice comes about five minutes ahead; drain the instance now.",
+            **self.links(name, instance)}
+
+    def assert_says(self, alert, labels, annotations):
+        self.assertEqual(alert["labels"], labels)
+        self.assertEqual(alert["annotations"], annotations)
+
+    def test_a_notice_reaches_the_spot_receiver_and_its_withdrawal_too(self):
+        instance, name = "notice:10200", "AliyunEcsSpotTerminationScheduled"
+        wanted = self.notice(instance, self.set_notice(instance))
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(name, instance, "spot")):
+            self.assert_says(alert, *wanted)
+        self.tell(instance, "DELETE", "spot-termination")
+        for alert in self.each_chain(
+                lambda chain: chain.wait_for_post(name, instance, "spot", status="resolved")):
+            self.assert_says(alert, *wanted)
+
+    def test_an_expired_credential_reaches_the_critical_receiver(self):
+        instance, name = "expired:10200", "AliyunEcsRamCredentialExpired"
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(name, instance, "critical")):
+            self.assertEqual(alert["labels"], self.labels(name, "critical", instance, role="worker"))
+            self.assertRegex(
+                alert["annotations"].pop("description"),
+                r"^The newest credential of RAM role worker that expired:10200 could read ended "
+                r"[\d.]+m?s ago\. Calls to Alibaba Cloud with it are refused\.$")
+            self.assertEqual(alert["annotations"], {
+                "summary": f"The credential of role worker on {instance} has expired",
+                **self.links(name, instance)})
+
+    def test_a_dead_service_reaches_the_critical_receiver(self):
+        instance, name = "dead:10200", "AliyunEcsMetadataDown"
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(name, instance, "critical")):
+            self.assert_says(alert, self.labels(name, "critical", instance), {
+                "summary": f"The metadata service does not answer {instance}",
+                "description": f"For two minutes the newest request of {instance} to the metadata service "
+                               "got no proper answer. Notices of termination and new credentials cannot be "
+                               "seen.",
+                **self.links(name, instance)})
+
+    def test_that_an_instance_is_gone_is_told_unless_its_end_was(self):
+        def down(chain):
+            """The alerts that an instance is down, and whether Alertmanager holds them back."""
+            return {(alert["labels"]["alertname"], alert["labels"]["instance"]): alert["status"]["state"]
+                    for alert in chain.alerts() if alert["labels"]["alertname"].endswith("Down")
+                    if alert["labels"]["instance"] != "dead:10200"}
+
+        self.each_chain(lambda chain: chain.wait_for_post(
+            "AliyunEcsSpotTerminationScheduled", "announced:10200", "spot"))
+        self.exporters["announced:10200"].stop()
+        # The instance's own alert has come as far as it may when the other's begins.
+        self.each_chain(lambda chain: chain.wait_until(
+            lambda: down(chain), {("InstanceDown", "announced:10200"): "suppressed"}))
+        self.exporters["unannounced:10200"].stop()
+        self.each_chain(lambda chain: chain.wait_for_post(
+            "AliyunEcsExporterDown", "unannounced:10200", "warning", "/dingtalk/warning/send"))
+        for chain in self.chains:
+            self.assertEqual(down(chain), {
+                ("InstanceDown", "announced:10200"): "suppressed",
+                ("InstanceDown", "unannounced:10200"): "active",
+                ("AliyunEcsExporterDown", "unannounced:10200"): "active"})
+            self.assertEqual({alert["labels"]["alertname"] for post in chain.webhook.posts
+                              for alert in post.body["alerts"]
+                              if alert["labels"].get("instance") == "announced:10200"},
+                             {"AliyunEcsSpotTerminationScheduled"})
+
+
+if __name__ == "__main__":
+    harness.main()
