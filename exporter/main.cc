@@ -24,6 +24,7 @@
 #include "base/secret.h"
 #include "base/service_manager.h"
 #include "client/curl_transport.h"
+#include "client/http_config.h"
 #include "client/metadata_client.h"
 #include "expose/http_server.h"
 #include "expose/metrics_page.h"
@@ -32,6 +33,7 @@
 #include "expose/web_guard.h"
 #include "metadata/judge.h"
 #include "metadata/snapshot.h"
+#include "notify/alert_sender.h"
 #include "notify/notice_file.h"
 #include "options.h"
 #include "poll/poller.h"
@@ -59,10 +61,12 @@ std::string Joined(const Words& words) {
   return joined;
 }
 
+std::string UserAgent() { return "aliyun_ecs_exporter/" + std::string(GetBuildInfo().version); }
+
 // All that listens to the metadata service, and the ways out that do not need a web server.
 struct Exporter {
   explicit Exporter(const Options& options)
-      : transport(options.metadata_url, "aliyun_ecs_exporter/" + std::string(build.version)),
+      : transport(options.metadata_url, UserAgent()),
         client(transport, clock, options.client),
         state_file(MakeStateFile(options, machine)),
         poller(WithMachine(options.poll, machine), client, clock, store,
@@ -121,6 +125,59 @@ void Poll(const std::stop_token& stop, Exporter& exporter, Turn turn) {
     }
   }
 }
+
+// One --alertmanager.url, and the thread that may have to wait for it.
+class AlertThread {
+ public:
+  AlertThread(const Options& options, const Url& url, const Exporter& exporter)
+      : sender_(
+            url.HostAndPort(), options.alertmanager_labels,
+            [config = options.alertmanager_http_config, url = url.ToString()] {
+              return Connect(config, url);
+            },
+            exporter.clock, exporter.store, exporter.machine.Seed()),
+        thread_(
+            [this, &clock = exporter.clock](const std::stop_token& stop) { Run(stop, clock); }) {}
+
+  // To be called when the snapshot may say something new. Never waits.
+  void Wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    wake_.notify_one();
+  }
+
+  void RequestStop() { thread_.request_stop(); }
+  [[nodiscard]] NotificationCounts Counts() const { return sender_.Counts(); }
+
+ private:
+  static Result<std::unique_ptr<HttpTransport>> Connect(const std::string& config,
+                                                        const std::string& url) {
+    HttpConfigReading reading;
+    if (!config.empty()) reading = ReadHttpConfig(config);
+    if (!reading.complaints.empty()) {
+      return Fail(ErrorCode::kInvalid, config + ": " + Joined(reading.complaints));
+    }
+    return std::make_unique<CurlTransport>(url, UserAgent(), std::move(reading.access));
+  }
+
+  // Needs no slices as Poll does: Wake comes at least every five seconds.
+  void Run(const std::stop_token& stop, const Clock& clock) {
+    while (!stop.stop_requested()) {
+      const Duration pause = sender_.Step(stop) - clock.Steady();
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, stop, std::max(pause, Duration::zero()), [this] { return woken_; });
+      woken_ = false;
+    }
+  }
+
+  AlertSender sender_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  bool woken_ = false;
+  std::jthread thread_;  // last: it uses all of the above
+};
 
 // The signals that this program understands, from now on blocked in every thread: they come only
 // to who waits for them here. To be made before the first thread starts.

@@ -17,6 +17,7 @@
 #include "base/build_info.h"
 #include "base/text.h"
 #include "base/yaml_document.h"
+#include "client/http_config.h"
 #include "client/url.h"
 #include "expose/metrics_reference.h"
 #include "expose/site.h"
@@ -219,6 +220,54 @@ std::optional<std::string> TakeWebConfigFile(Options& options, const std::string
   return std::nullopt;
 }
 
+std::optional<std::string> TakeAlertmanagerUrl(Options& options, const std::string& text) {
+  auto url = ParseUrl(text);
+  if (!url) {
+    return "a URL like https://alertmanager.example:9093 or http://localhost:9093/prefix, without "
+           "a "
+           "user name or password (those go into --alertmanager.http-config)";
+  }
+  if (url->path.ends_with("/api/v2/alerts")) return "a URL without /api/v2/alerts at its end";
+  auto& urls = options.alertmanagers;
+  const bool again = std::any_of(urls.begin(), urls.end(), [&](const Url& other) {
+    return other.ToString() == url->ToString();
+  });
+  if (again) return "another URL than those before";
+  urls.push_back(*std::move(url));
+  return std::nullopt;
+}
+
+bool IsLabelName(std::string_view text) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
+std::optional<std::string> TakeAlertmanagerLabel(Options& options, const std::string& text) {
+  const auto equals = std::min(text.find('='), text.size());
+  const std::string name = text.substr(0, equals);
+  const std::string value = text.substr(std::min(equals + 1, text.size()));
+  if (!IsLabelName(name) || value.empty() || !IsPrintableUtf8(value)) {
+    return "a label and its value like job=aliyun-ecs-exporter";
+  }
+  const auto is_name = [&](std::string_view other) { return other == name; };
+  if (std::any_of(kRuleLabels.begin(), kRuleLabels.end(), is_name) ||
+      std::any_of(kIdentityLabels.begin(), kIdentityLabels.end(), is_name)) {
+    return "a label that the alerts do not have by themselves";
+  }
+  if (!options.alertmanager_labels.emplace(name, value).second) return "a label that is given once";
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeAlertmanagerHttpConfig(Options& options, const std::string& text) {
+  if (text.empty()) return "the name of a file";
+  options.alertmanager_http_config = text;
+  return std::nullopt;
+}
+
 std::optional<std::string> TakeMaxRequests(Options& options, const std::string& text) {
   constexpr int kMost = 1000;
   const auto [end, error] =
@@ -311,6 +360,15 @@ constexpr Setting kSettings[] = {
      &TakeOutputFile<&Options::state_file>},
     {"spot.notice-file", false, "", "FILE", "there exactly while a spot notice stands (JSON)",
      &TakeOutputFile<&Options::spot_notice_file>},
+    {"alertmanager.url", true, "", "URL",
+     "an Alertmanager that gets the alert of a notice or drill from here, too; not with --once",
+     &TakeAlertmanagerUrl},
+    {"alertmanager.label", true, "", "NAME=VALUE",
+     "a label that Prometheus adds (job, instance, external labels), so that its alert is the same",
+     &TakeAlertmanagerLabel},
+    {"alertmanager.http-config", false, "", "FILE",
+     "credentials and certificates for the Alertmanagers (YAML, as Prometheus' http_config)",
+     &TakeAlertmanagerHttpConfig},
     {"textfile", false, "", "FILE",
      "the page, kept up to date for node_exporter's textfile collector (*.prom)", &TakeTextfile},
     {"once", false, "false", "",
@@ -507,6 +565,16 @@ Options Reader::MakeOptions() {
     for (const auto& complaint : WebConfigComplaints(options.web_config_file)) {
       Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
     }
+  }
+  if (!options.alertmanager_http_config.empty()) {
+    for (const auto& complaint : ReadHttpConfig(options.alertmanager_http_config).complaints) {
+      Complain(fmt::format("--alertmanager.http-config: {}: {}", options.alertmanager_http_config,
+                           complaint));
+    }
+  }
+  for (const auto* const name : {"alertmanager.label", "alertmanager.http-config"}) {
+    if (settings.at(name).empty() || !settings.at("alertmanager.url").empty()) continue;
+    Complain(fmt::format("--{}: there is no --alertmanager.url that it could serve", name));
   }
   const bool other_way_out = options.once || !options.textfile.empty();
   if (options.listen_addresses.empty() && !other_way_out && complaints_.empty()) {

@@ -47,6 +47,10 @@ void AddSample(MetricFamily& family, Labels labels, double value) {
   family.metric.push_back(std::move(metric));
 }
 
+std::optional<double> UnixSeconds(const std::optional<SystemTime>& time) {
+  return time ? std::optional(ToUnixSeconds(*time)) : std::nullopt;
+}
+
 // The indices under which an item is read: the entries of its directory, or one empty index.
 std::vector<std::string> IndicesOf(const Snapshot& snapshot, std::optional<Directory> directory) {
   if (!directory) return {std::string()};
@@ -55,31 +59,15 @@ std::vector<std::string> IndicesOf(const Snapshot& snapshot, std::optional<Direc
   return entries == nullptr ? std::vector<std::string>() : *entries;
 }
 
-// The labels that the items of a family give for one index; nullopt while they are not all known,
-// or when the instance has none of them.
-std::optional<Labels> LabelsFromItems(const FixedPage& page, const std::vector<ItemId>& items,
-                                      const std::string& index) {
-  Labels labels;
-  bool any = false;
-  for (const ItemId item : items) {
-    if (page.snapshot.Excludes(item)) continue;
-    const Reading* const reading = page.snapshot.Find(item, index);
-    if (reading == nullptr || !IsSettled(Row(item), *reading)) return std::nullopt;
-    const auto* const text = reading->Get<std::string>();
-    labels.push_back({std::string(Row(item).label), text == nullptr ? std::string() : *text});
-    any = any || text != nullptr;
-  }
-  if (!any) return std::nullopt;
-  return labels;
-}
-
 void FillLabels(const FixedPage& page, const Family& row, MetricFamily& family) {
   const auto items = ItemsOf(row);
   for (const auto& index : IndicesOf(page.snapshot, DirectoryOf(items.front()))) {
-    auto labels = LabelsFromItems(page, items, index);
-    if (!labels) continue;
-    if (!row.labels.empty()) labels->insert(labels->begin(), {std::string(row.labels), index});
-    AddSample(family, *std::move(labels), 1);
+    auto facts = FactsOf(page.snapshot, items, index);
+    if (!facts) continue;
+    Labels labels;
+    if (!row.labels.empty()) labels.push_back({std::string(row.labels), index});
+    for (auto& [label, value] : *facts) labels.push_back({std::string(label), std::move(value)});
+    AddSample(family, std::move(labels), 1);
   }
 }
 
@@ -179,6 +167,12 @@ void FillSpotChanges(const FixedPage& page, MetricFamily& family) {
   AddSample(family, {{"change", "withdrawn"}}, static_cast<double>(page.snapshot.spot.withdrawn));
 }
 
+void FillSpotDrill(const LivePage& page, MetricFamily& family) {
+  if (const auto seconds = UnixSeconds(RunningDrill(page.snapshot, page.now))) {
+    AddSample(family, {}, *seconds);
+  }
+}
+
 void FillRoleAttached(const FixedPage& page, MetricFamily& family) {
   if (const auto attached = RoleAttached(page.snapshot)) AddSample(family, {}, *attached ? 1 : 0);
 }
@@ -193,10 +187,6 @@ void FillFromCredentials(const Page& page, MetricFamily& family, Pick pick) {
     const std::optional<double> value = pick(*credentials);
     if (value) AddSample(family, {{"role", role}}, *value);
   }
-}
-
-std::optional<double> UnixSeconds(const std::optional<SystemTime>& time) {
-  return time ? std::optional(ToUnixSeconds(*time)) : std::nullopt;
 }
 
 void FillCredentialSuccess(const FixedPage& page, MetricFamily& family) {
@@ -318,6 +308,14 @@ void FillTokenRenewals(const FixedPage& page, MetricFamily& family) {
   AddSample(family, {}, static_cast<double>(page.snapshot.statistics.token_renewals));
 }
 
+template <std::uint64_t NotificationCounts::*kMember>
+void FillNotifications(const FixedPage& page, MetricFamily& family) {
+  for (const auto& counts : page.snapshot.local.notifications) {
+    AddSample(family, {{"alertmanager", counts.alertmanager}},
+              static_cast<double>(counts.*kMember));
+  }
+}
+
 void FillBuildInfo(const FixedPage& page, MetricFamily& family) {
   AddSample(family,
             {{"version", std::string(page.build.version)},
@@ -360,6 +358,7 @@ constexpr CodeFill kCodeFills[] = {
     {"aliyun_ecs_spot_termination_first_seen_timestamp_seconds", &FillSpotFirstSeen},
     {"aliyun_ecs_spot_termination_notices_total", &FillSpotNotices},
     {"aliyun_ecs_spot_termination_notice_changes_total", &FillSpotChanges},
+    {"aliyun_ecs_spot_drill_timestamp_seconds", &FillSpotDrill},
     {"aliyun_ecs_ram_role_attached", &FillRoleAttached},
     {"aliyun_ecs_ram_credential_success", &FillCredentialSuccess},
     {"aliyun_ecs_ram_credential_expiration_timestamp_seconds", &FillCredentialExpiration},
@@ -379,6 +378,9 @@ constexpr CodeFill kCodeFills[] = {
     {"aliyun_ecs_metadata_request_budget_remaining", &FillBudget},
     {"aliyun_ecs_metadata_token_expiration_timestamp_seconds", &FillTokenExpiration},
     {"aliyun_ecs_metadata_token_renewals_total", &FillTokenRenewals},
+    {"aliyun_ecs_alertmanager_notifications_total", &FillNotifications<&NotificationCounts::sent>},
+    {"aliyun_ecs_alertmanager_notifications_failed_total",
+     &FillNotifications<&NotificationCounts::failed>},
     {"aliyun_ecs_exporter_build_info", &FillBuildInfo},
     {"aliyun_ecs_exporter_http_requests_total", &FillHttpRequests},
     {"process_cpu_seconds_total", &FillProcessCpu},

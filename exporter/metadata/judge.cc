@@ -38,6 +38,11 @@ SpotVerdict JudgeSpot(const Snapshot& snapshot, Instant now) {
   return {none ? SpotState::kNone : SpotState::kUnknown, {}, {}};
 }
 
+std::optional<SystemTime> RunningDrill(const Snapshot& snapshot, Instant now) {
+  const auto& drill = snapshot.local.drill;
+  return drill && now.system < *drill && !Stands(snapshot.spot, now.steady) ? drill : std::nullopt;
+}
+
 std::optional<bool> NormalModeOpen(const Snapshot& snapshot, Instant now) {
   if (!snapshot.hardened) {
     // Every reading tells.
@@ -107,6 +112,22 @@ std::optional<bool> RoleAttached(const Snapshot& snapshot) {
 bool IsSettled(const Item& item, const Reading& reading) {
   if (reading.answer) return true;
   return item.presence == Presence::kOptional && reading.failures >= kTriesUntilSettled;
+}
+
+std::optional<Facts> FactsOf(const Snapshot& snapshot, const std::vector<ItemId>& items,
+                             const std::string& index) {
+  Facts facts;
+  bool any = false;
+  for (const ItemId item : items) {
+    if (snapshot.Excludes(item)) continue;
+    const Reading* const reading = snapshot.Find(item, index);
+    if (reading == nullptr || !IsSettled(Row(item), *reading)) return std::nullopt;
+    const auto* const text = reading->Get<std::string>();
+    facts.emplace_back(Row(item).label, text == nullptr ? std::string() : *text);
+    any = any || text != nullptr;
+  }
+  if (!any) return std::nullopt;
+  return facts;
 }
 
 std::vector<std::string> MissingForReadiness(const Snapshot& snapshot) {

@@ -149,6 +149,23 @@ struct StateChange {
   std::string text;
 };
 
+// What became of the alerts that were posted to one --alertmanager.url.
+struct NotificationCounts {
+  std::string alertmanager;  // HOST:PORT of the URL
+  std::uint64_t sent = 0;    // whether they arrived or not
+  std::uint64_t failed = 0;  // of those
+
+  friend bool operator==(const NotificationCounts&, const NotificationCounts&) = default;
+};
+
+// What this program knows of itself and of its machine, beside what the metadata service said.
+struct LocalFacts {
+  std::optional<SystemTime> drill;                // of the drill that runs (--drill.file)
+  std::vector<NotificationCounts> notifications;  // in the order of the command line, each once
+
+  friend bool operator==(const LocalFacts&, const LocalFacts&) = default;
+};
+
 // Everything known at one moment: all readings, and how they were come by. Immutable once it is
 // in the SnapshotStore; pages, JSON and verdicts are pure functions of it and of the time.
 struct Snapshot {
@@ -164,6 +181,7 @@ struct Snapshot {
 
   SpotHistory spot;
   std::map<std::string, RoleHistory> roles;  // by name, of those attached
+  LocalFacts local;
 
   // The keys of the instance tags that are wanted as labels (--metrics.instance-tags), in that
   // order.

@@ -55,6 +55,11 @@ Json SpotToJson(const Snapshot& snapshot, Instant now) {
           {"withdrawn", snapshot.spot.withdrawn}};
 }
 
+Json DrillToJson(const Snapshot& snapshot, Instant now) {
+  const auto drill = RunningDrill(snapshot, now);
+  return drill ? Json{{"time", FormatUtc(*drill)}} : Json();
+}
+
 Json RolesToJson(const Snapshot& snapshot) {
   const auto attached = RoleAttached(snapshot);
   Json rotations = Json::object();
@@ -288,6 +293,7 @@ std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
       {"access", AccessToJson(snapshot, now)},
       {"clock_skew_seconds", SecondsOrNull(snapshot.clock_skew)},
       {"spot", SpotToJson(snapshot, now)},
+      {"drill", DrillToJson(snapshot, now)},
       {"roles", RolesToJson(snapshot)},
       {"refresh_intervals", Json::object()},
       {"changes", ChangesToJson(snapshot, now)},

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "metadata/judge.h"
 #include "metadata/notice.h"
 #include "metadata/state_changes.h"
-#include "poll/backoff.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -230,6 +230,12 @@ SteadyTime Poller::Step(std::stop_token stop) {
   Publish();
   if (to_save_) Save(budget_.Lease(now), now);
   return NextCall();
+}
+
+void Poller::SetLocalFacts(LocalFacts local) {
+  if (local == snapshot_.local) return;
+  snapshot_.local = std::move(local);
+  Publish();
 }
 
 void Poller::Finish() {

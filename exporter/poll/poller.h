@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "base/rarely.h"
+#include "client/access_watch.h"
 #include "client/metadata_client.h"
 #include "metadata/clock_skew.h"
 #include "metadata/snapshot.h"
-#include "client/access_watch.h"
-#include "poll/jitter.h"
 #include "poll/request_budget.h"
 #include "poll/schedule.h"
 #include "poll/state_file.h"
@@ -57,6 +57,10 @@ class Poller {
   // to call again; calling earlier is harmless. A stop request ends a request in flight at once,
   // and nothing is published then.
   SteadyTime Step(std::stop_token stop);
+
+  // What every snapshot from now on says beside the answers of the service. Publishes one at once
+  // when that is something new. From the thread of Step, not during one.
+  void SetLocalFacts(LocalFacts local);
 
   // To be called behind the last Step: leaves a state file from which a successor loses nothing.
   void Finish();
@@ -128,7 +132,7 @@ class Poller {
   ClockSkew clock_skew_;
   Rarely rarely_{std::chrono::minutes(10)};
   Schedule schedule_;
-  Snapshot snapshot_;  // the one being built; copies of it are published
+  Snapshot snapshot_;    // the one being built; copies of it are published
   bool silent_ = false;  // the newest exchange was a time-out, or reached nobody
   bool answered_since_throttling_ = false;
   bool token_proven_ = false;    // the token in use was accepted at least once

@@ -115,6 +115,62 @@ TEST(MetricFamiliesTest, ClosedLabelSetsAndCountersAreThereFromTheStart) {
   EXPECT_EQ(rig.Sample("aliyun_ecs_ram_role_attached"), std::nullopt) << "unknown is no 0";
 }
 
+TEST(MetricFamiliesTest, ADrillIsOneSampleAndChangesNothingElse) {
+  ExporterRig rig;
+  rig.RunNow();
+  const std::string before = rig.Page();
+  const SystemTime drill = rig.clock.System() + std::chrono::minutes(5);
+  rig.poller.SetLocalFacts({drill, {}});
+  std::string page = rig.Page();
+  const auto& row = FamilyAt("aliyun_ecs_spot_drill_timestamp_seconds");
+  const std::string name(row.name);
+  const std::string heading =
+      "# HELP " + name + " " + std::string(row.help) + "\n# TYPE " + name + " gauge\n";
+  const auto at = page.find(heading);
+  ASSERT_NE(at, std::string::npos);
+  const auto end = page.find('\n', at + heading.size());
+  EXPECT_EQ(page.substr(at + heading.size(), end - at - heading.size()), name + " 1767225900");
+  EXPECT_EQ(page.erase(at, end + 1 - at), before);
+}
+
+TEST(MetricFamiliesTest, ADrillIsOnNoPageAfterItsTime) {
+  ExporterRig rig;
+  rig.RunNow();
+  rig.poller.SetLocalFacts({rig.clock.System() + std::chrono::minutes(5), {}});
+  rig.clock.Advance(std::chrono::minutes(5) - Duration(1));
+  EXPECT_THAT(rig.Page(), HasSubstr("\naliyun_ecs_spot_drill_timestamp_seconds "));
+  rig.clock.Advance(Duration(1));
+  EXPECT_THAT(rig.Page(), Not(HasSubstr("drill")));
+}
+
+TEST(MetricFamiliesTest, ADrillIsOnNoPageBesideANotice) {
+  ExporterRig rig;
+  rig.poller.SetLocalFacts({rig.clock.System() + std::chrono::minutes(30), {}});
+  rig.RunNow();
+  EXPECT_THAT(rig.Page(), HasSubstr("\naliyun_ecs_spot_drill_timestamp_seconds "));
+  rig.service.WithInstance([&](simulator::Instance& instance) {
+    instance.SetTermination(rig.clock.System() + std::chrono::minutes(5));
+  });
+  rig.RunFor(std::chrono::seconds(5));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_spot_termination_state{state=\"scheduled\"}"), 1);
+  EXPECT_THAT(rig.Page(), Not(HasSubstr("drill")));
+}
+
+TEST(MetricFamiliesTest, NotificationsAreCountedByAlertmanagerFromTheStart) {
+  ExporterRig rig;
+  EXPECT_THAT(rig.Page(), Not(HasSubstr("alertmanager")));
+  rig.poller.SetLocalFacts({{}, {{"a.example:9093", 0, 0}, {"[::1]:9093", 3, 2}}});
+  constexpr std::string_view kSent = "aliyun_ecs_alertmanager_notifications_total";
+  constexpr std::string_view kFailed = "aliyun_ecs_alertmanager_notifications_failed_total";
+  const auto sample = [&](std::string_view name, std::string_view alertmanager) {
+    return rig.Sample(std::string(name) + "{alertmanager=\"" + std::string(alertmanager) + "\"}");
+  };
+  EXPECT_EQ(sample(kSent, "a.example:9093"), 0);
+  EXPECT_EQ(sample(kFailed, "a.example:9093"), 0);
+  EXPECT_EQ(sample(kSent, "[::1]:9093"), 3);
+  EXPECT_EQ(sample(kFailed, "[::1]:9093"), 2);
+}
+
 TEST(MetricFamiliesTest, EveryFamilyOfTheCatalogCanBeFilled) {
   simulator::InstanceStart start{
       simulator::Tree::FromCatalog({simulator::Profile::kFull, 1, 1, true})};
@@ -124,10 +180,15 @@ TEST(MetricFamiliesTest, EveryFamilyOfTheCatalogCanBeFilled) {
   PollOptions poll;
   poll.instance_tags = {"team"};
   ExporterRig rig(std::move(start), poll);
-  rig.RunNow();
   std::set<std::string_view> shown;
-  const auto families = MetricFamilies(*rig.Current(), Now(rig.clock), {"v", "r", "c"});
-  for (const auto& family : families) shown.insert(family.name);
+  const auto look = [&] {
+    const auto families = MetricFamilies(*rig.Current(), Now(rig.clock), {"v", "r", "c"});
+    for (const auto& family : families) shown.insert(FamilyAt(family.name).name);
+  };
+  rig.poller.SetLocalFacts({rig.clock.System() + std::chrono::minutes(5), {{"am:9093", 0, 0}}});
+  look();  // while no notice is known: a drill does not run beside one
+  rig.RunNow();
+  look();
   const auto about_us = ProcessFamilies(ProcessStatistics::Read(), AnswerCounts());
   for (const auto& family : about_us) shown.insert(family.name);
   for (const Family& family : kFamilies) EXPECT_TRUE(shown.contains(family.name)) << family.name;
