@@ -22,7 +22,9 @@ JOB = "aliyun-ecs-exporter"
 PAGER = "/alertmanager"  # the path of the example's pager
 
 # One for each story. The port is made up: what runs has free ones.
-INSTANCES = ["notice:10200", "expired:10200", "dead:10200", "announced:10200", "unannounced:10200"]
+INSTANCES = ["notice:10200", "expired:10200", "dead:10200", "announced:10200", "unannounced:10200",
+             "drill:10200", "direct:10200", "undiscovered:10200"]
+NOTICE, DRILL = "AliyunEcsSpotTerminationScheduled", "AliyunEcsSpotDrill"
 
 # An alert of one's own, as anybody has it. The example's Alertmanager inhibits it by its name.
 INSTANCE_DOWN = {"alert": "InstanceDown", "expr": "up == 0"}
@@ -38,12 +40,14 @@ def replaced(pattern, replacement, text):
 class Chain(alerting.Case):
     """A Prometheus with an Alertmanager and a webhook. A Case only for what it can start and end."""
 
-    def start_chain(self, program, targets):
-        """With targets {instance: address}."""
+    def start_receiving(self):
         self.setUp()
         self.start_webhook()
         # A warning waits 30 s for others like it, a critical alert 10 s; only the waiting is cut.
         self.start_alertmanager(replaced("group_wait: [13]0s", "group_wait: 1s", self.example_config()))
+
+    def start_prometheus(self, program, targets):
+        """With targets {instance: address}. Returns when alerts get through."""
         self.copy_rules()
         config = {
             "global": {"scrape_interval": "5s", "evaluation_interval": "5s",
@@ -59,7 +63,9 @@ class Chain(alerting.Case):
         listening, _ = self.prometheus_program.wait_for_all(
             r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
         self.prometheus = listening[1]
-        self.name = self.api("status/buildinfo")["version"]
+        # It looks for Alertmanager some seconds after its start, and drops alerts till then.
+        self.wait_until(lambda: len(self.api("alertmanagers")["activeAlertmanagers"]), 1)
+        self.wait_until(lambda: self.values("up"), dict.fromkeys(targets, 1))
 
     def copy_rules(self):
         """As they are shipped. What waits for minutes waits for 5 s; promtool tests the minutes."""
@@ -111,24 +117,38 @@ class AlertChainTest(alerting.Case):
                     for number, instance in enumerate(INSTANCES, 1)}
         cls.tell("expired:10200", "PUT", "credentials/rotation", {"how": "never"})
         cls.tell("expired:10200", "PUT", "role", {"name": "worker", "expires_in_seconds": 10})
+        cls.drill_file = os.path.join(world.folder, "drill.json")
+        programs = (*world.need("prometheus"), cls.prometheus_3(world))
+        cls.chains = []
+        for _ in programs:
+            cls.chains.append(Chain())
+            cls.addClassCleanup(cls.chains[-1].doCleanups)
+            cls.chains[-1].start_receiving()
         cls.exporters, cls.web = {}, {}
         for instance in INSTANCES:
-            cls.exporters[instance] = world.start_exporter(metadata=metadata[instance])
+            cls.exporters[instance] = world.start_exporter(
+                *cls.flags(instance), metadata=metadata[instance])
             cls.web[instance] = world.web
         for exporter in cls.exporters.values():
             exporter.wait_for("first fill complete")
-        cls.chains = []
-        for program in (*world.need("prometheus"), cls.prometheus_3(world)):
-            chain = Chain()
-            cls.addClassCleanup(chain.doCleanups)
-            chain.start_chain(program, cls.web)
-            cls.chains.append(chain)
-        for chain in cls.chains:
-            # It looks for Alertmanager some seconds after its start, and drops alerts till then.
-            chain.wait_until(lambda: len(chain.api("alertmanagers")["activeAlertmanagers"]), 1)
-            chain.wait_until(lambda: chain.values("up"), dict.fromkeys(INSTANCES, 1))
+        targets = {instance: address for instance, address in cls.web.items()
+                   if instance != "undiscovered:10200"}
+        for chain, program in zip(cls.chains, programs):
+            chain.start_prometheus(program, targets)
         cls.tell("dead:10200", "PUT", "faults", {"faults": [{"fault": "reset"}]})
         cls.set_notice("announced:10200")
+
+    @classmethod
+    def flags(cls, instance):
+        """Of its exporter."""
+        if instance == "drill:10200":
+            return [f"--drill.file={cls.drill_file}"]
+        if instance in ("direct:10200", "undiscovered:10200"):
+            # What Prometheus would add.
+            return [*(f"--alertmanager.url=http://{chain.alertmanager}" for chain in cls.chains),
+                    f"--alertmanager.label=job={JOB}", f"--alertmanager.label=instance={instance}",
+                    "--alertmanager.label=cluster=east"]
+        return []
 
     @staticmethod
     def prometheus_3(world):
@@ -145,9 +165,18 @@ class AlertChainTest(alerting.Case):
     @classmethod
     def set_notice(cls, instance):
         """Its time, as the annotations tell it."""
-        end = datetime.datetime.fromtimestamp(int(time.time()) + 300, datetime.timezone.utc)
-        cls.tell(instance, "PUT", "spot-termination", {"at": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
-        return f"{end:%Y-%m-%d %H:%M:%S} +0000 UTC"
+        end = cls.in_five_minutes()
+        cls.tell(instance, "PUT", "spot-termination", {"at": f"{end:%FT%TZ}"})
+        return cls.as_told(end)
+
+    @staticmethod
+    def in_five_minutes():
+        return datetime.datetime.fromtimestamp(int(time.time()) + 300, datetime.timezone.utc)
+
+    @staticmethod
+    def as_told(end):
+        """As annotations tell a time."""
+        return f"{end:%F %T} +0000 UTC"
 
     def each_chain(self, function):
         """What function(chain) returns, for both at once: one does not wait for the other's posts."""
@@ -169,30 +198,43 @@ class AlertChainTest(alerting.Case):
                 "dashboard_url": f"https://grafana.example/d/aliyun-ecs-instance?var-job={JOB}"
                                  f"&var-instance={urllib.parse.quote(instance)}"}
 
+    def name_of(self, own, instance):
+        """As the descriptions of notice and drill have it."""
+        return (f"instance {instance}, id {own['instance_id']}, name {own['instance_name']}, type "
+                f"{own['instance_type']}, zone {own['zone_id']}")
+
     def notice(self, instance, end):
         """The labels and annotations of its alert."""
         own = self.identity(instance)
-        name = "AliyunEcsSpotTerminationScheduled"
-        return self.labels(name, "critical", instance, **own), {
+        return self.labels(NOTICE, "critical", instance, **own), {
             "summary": f"Spot instance {own['instance_id']} will be taken away at {end}",
             "description":
-                f"Alibaba Cloud stops and releases the spot instance at {end}: instance {instance}, id "
-                f"{own['instance_id']}, name {own['instance_name']}, type {own['instance_type']}, zone "
-                f"{own['zone_id']}. A notice comes about five minutes ahead; drain the instance now.",
-            **self.links(name, instance)}
+                f"Alibaba Cloud stops and releases the spot instance at {end}: "
+                f"{self.name_of(own, instance)}. A notice comes about five minutes ahead; drain the "
+                "instance now.",
+            **self.links(NOTICE, instance)}
+
+    def drill(self, instance, end):
+        own = self.identity(instance)
+        return self.labels(DRILL, "drill", instance, **own), {
+            "summary": f"DRILL: spot instance {own['instance_id']} plays a termination at {end}",
+            "description":
+                f"This is a drill. Nothing is taken away. It plays a termination at {end}: "
+                f"{self.name_of(own, instance)}. It ends by itself, or when its file is removed.",
+            **self.links(DRILL, instance)}
 
     def assert_says(self, alert, labels, annotations):
         self.assertEqual(alert["labels"], labels)
         self.assertEqual(alert["annotations"], annotations)
 
     def test_a_notice_reaches_the_spot_receiver_and_its_withdrawal_too(self):
-        instance, name = "notice:10200", "AliyunEcsSpotTerminationScheduled"
+        instance = "notice:10200"
         wanted = self.notice(instance, self.set_notice(instance))
-        for alert in self.each_chain(lambda chain: chain.wait_for_post(name, instance, "spot")):
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(NOTICE, instance, "spot")):
             self.assert_says(alert, *wanted)
         self.tell(instance, "DELETE", "spot-termination")
         for alert in self.each_chain(
-                lambda chain: chain.wait_for_post(name, instance, "spot", status="resolved")):
+                lambda chain: chain.wait_for_post(NOTICE, instance, "spot", status="resolved")):
             self.assert_says(alert, *wanted)
 
     def test_an_expired_credential_reaches_the_critical_receiver(self):
@@ -224,8 +266,7 @@ class AlertChainTest(alerting.Case):
                     for alert in chain.alerts() if alert["labels"]["alertname"].endswith("Down")
                     if alert["labels"]["instance"] != "dead:10200"}
 
-        self.each_chain(lambda chain: chain.wait_for_post(
-            "AliyunEcsSpotTerminationScheduled", "announced:10200", "spot"))
+        self.each_chain(lambda chain: chain.wait_for_post(NOTICE, "announced:10200", "spot"))
         self.exporters["announced:10200"].stop()
         # The instance's own alert has come as far as it may when the other's begins.
         self.each_chain(lambda chain: chain.wait_until(
@@ -240,8 +281,55 @@ class AlertChainTest(alerting.Case):
                 ("AliyunEcsExporterDown", "unannounced:10200"): "active"})
             self.assertEqual({alert["labels"]["alertname"] for post in chain.webhook.posts
                               for alert in post.body["alerts"]
-                              if alert["labels"].get("instance") == "announced:10200"},
-                             {"AliyunEcsSpotTerminationScheduled"})
+                              if alert["labels"].get("instance") == "announced:10200"}, {NOTICE})
+
+    def test_a_drill_reaches_its_own_receiver_alone_and_a_notice_ends_it(self):
+        instance, way = "drill:10200", ("drill", "/dingtalk/drill/send")
+        end = self.in_five_minutes()
+        wanted = self.drill(instance, self.as_told(end))
+        with open(self.drill_file, "w", encoding="utf-8") as file:
+            json.dump({"time": f"{end:%FT%TZ}"}, file)
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(DRILL, instance, *way)):
+            self.assert_says(alert, *wanted)
+        wanted = self.notice(instance, self.set_notice(instance))
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(NOTICE, instance, "spot")):
+            self.assert_says(alert, *wanted)
+        self.each_chain(lambda chain: chain.wait_for_post(DRILL, instance, *way, status="resolved"))
+        for chain in self.chains:
+            self.assertEqual({told[:2] for told in chain.posts_of(DRILL, instance)}, {way})
+
+    def test_what_the_exporter_posts_itself_is_the_rules_alert(self):
+        instance = "direct:10200"
+        labels, _ = self.notice(instance, self.set_notice(instance))
+
+        def wait_for_both(chain):
+            """The alert is whose post came last; Prometheus' have an address, and come once a minute."""
+            seen = set()
+
+            def senders():
+                for alert in chain.alerts(filter=f'alertname="{NOTICE}"'):
+                    if alert["labels"]["instance"] == instance:
+                        seen.add(("Prometheus" if "/graph?" in alert["generatorURL"] else "exporter",
+                                  *sorted(alert["labels"].items())))
+                return seen
+
+            chain.wait_until(senders, {(sender, *sorted(labels.items()))
+                                       for sender in ("Prometheus", "exporter")}, 3 * harness.DEADLINE)
+
+        self.each_chain(wait_for_both)
+        self.tell(instance, "DELETE", "spot-termination")
+        for chain in self.chains:
+            chain.wait_for_post(NOTICE, instance, "spot", status="resolved")
+            self.assertEqual([alert["labels"] for _, path, alert in chain.posts_of(NOTICE, instance)
+                              if path == PAGER and alert["labels"] != labels], [])
+
+    def test_of_an_instance_that_nobody_scrapes_the_exporter_tells(self):
+        instance = "undiscovered:10200"
+        labels, annotations = self.notice(instance, self.set_notice(instance))
+        for alert in self.each_chain(lambda chain: chain.wait_for_post(NOTICE, instance, "spot")):
+            self.assertEqual(alert["labels"], labels)
+            self.assertEqual(alert["annotations"], {name: annotations[name]
+                                                    for name in ("summary", "description")})
 
 
 if __name__ == "__main__":
