@@ -34,6 +34,7 @@
 #include "metadata/judge.h"
 #include "metadata/snapshot.h"
 #include "notify/alert_sender.h"
+#include "notify/drill_file.h"
 #include "notify/notice_file.h"
 #include "options.h"
 #include "poll/poller.h"
@@ -71,6 +72,7 @@ struct Exporter {
         state_file(MakeStateFile(options, machine)),
         poller(WithMachine(options.poll, machine), client, clock, store,
                state_file ? &*state_file : nullptr) {
+    if (!options.drill_file.empty()) drill_file.emplace(options.drill_file);
     if (!options.spot_notice_file.empty()) notice_file.emplace(options.spot_notice_file);
     if (!options.textfile.empty()) textfile.emplace(options.textfile, page);
   }
@@ -86,11 +88,13 @@ struct Exporter {
     return poll;
   }
 
-  // Brings the files up to date. To be called every now and then by the polling thread.
+  // Takes a drill into the snapshot, and puts a notice into its file. To be called every now and
+  // then by the polling thread.
   void Follow() {
-    const auto snapshot = store.Current();
-    if (notice_file) notice_file->Follow(*snapshot, Now(clock));
-    if (textfile) textfile->Follow(snapshot, clock.Steady());
+    LocalFacts local;
+    if (drill_file) local.drill = drill_file->Follow(*store.Current(), Now(clock));
+    poller.SetLocalFacts(std::move(local));
+    if (notice_file) notice_file->Follow(*store.Current(), Now(clock));
   }
 
   const BuildInfo& build = GetBuildInfo();
@@ -102,6 +106,7 @@ struct Exporter {
   MetadataClient client;
   std::optional<StateFile> state_file;
   Poller poller;
+  std::optional<DrillFile> drill_file;
   std::optional<NoticeFile> notice_file;
   std::optional<Textfile> textfile;
 };
@@ -218,7 +223,7 @@ int RunOnce(const Options& options, const Signals& signals) {
     if (signals.Wait(std::max(pause, Duration::zero())) != 0) break;
   }
   exporter.poller.Finish();
-  if (exporter.notice_file) exporter.Follow();
+  exporter.Follow();
   if (exporter.textfile) {
     if (const auto written = exporter.textfile->Write(); !written) {
       Complain(written.error().message);
@@ -306,6 +311,9 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   std::jthread polling([&](const std::stop_token& stop) {
     Poll(stop, exporter, [&] {
       exporter.Follow();
+      if (exporter.textfile) {
+        exporter.textfile->Follow(exporter.store.Current(), exporter.clock.Steady());
+      }
       if (IsComplete(*exporter.store.Current())) manager.Ready("the page is complete");
       last_turn = exporter.clock.Steady().time_since_epoch();
     });

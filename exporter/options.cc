@@ -195,7 +195,7 @@ std::optional<std::string> TakeInstanceTags(Options& options, const std::string&
 
 // The file need not be there yet, but somebody must be able to put it there.
 template <std::string Options::*kMember>
-std::optional<std::string> TakeOutputFile(Options& options, const std::string& text) {
+std::optional<std::string> TakeFileToCome(Options& options, const std::string& text) {
   const std::filesystem::path path(text);
   std::error_code ignored;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -211,7 +211,7 @@ std::optional<std::string> TakeOutputFile(Options& options, const std::string& t
 // node_exporter reads no other files, so another name would be ignored without a word.
 std::optional<std::string> TakeTextfile(Options& options, const std::string& text) {
   if (!text.ends_with(".prom")) return "a file called *.prom, which node_exporter reads";
-  return TakeOutputFile<&Options::textfile>(options, text);
+  return TakeFileToCome<&Options::textfile>(options, text);
 }
 
 std::optional<std::string> TakeWebConfigFile(Options& options, const std::string& text) {
@@ -357,9 +357,12 @@ constexpr Setting kSettings[] = {
      &TakeInstanceTags},
     {"state.file", false, "", "FILE",
      "what a restart must not forget: spent budget, notice, identity",
-     &TakeOutputFile<&Options::state_file>},
+     &TakeFileToCome<&Options::state_file>},
     {"spot.notice-file", false, "", "FILE", "there exactly while a spot notice stands (JSON)",
-     &TakeOutputFile<&Options::spot_notice_file>},
+     &TakeFileToCome<&Options::spot_notice_file>},
+    {"drill.file", false, "", "FILE",
+     "a time in it, at most an hour ahead, starts a drill: {\"time\": \"2026-11-26T08:00:00Z\"}",
+     &TakeFileToCome<&Options::drill_file>},
     {"alertmanager.url", true, "", "URL",
      "an Alertmanager that gets the alert of a notice or drill from here, too; not with --once",
      &TakeAlertmanagerUrl},
@@ -553,6 +556,7 @@ Options Reader::MakeOptions() {
   const std::pair<std::string_view, const std::string&> files[] = {
       {"state.file", options.state_file},
       {"spot.notice-file", options.spot_notice_file},
+      {"drill.file", options.drill_file},
       {"textfile", options.textfile},
   };
   for (auto one = std::begin(files); one != std::end(files); ++one) {

@@ -28,6 +28,7 @@ struct Options {
   std::vector<Url> alertmanagers;
   AlertLabels alertmanager_labels;
   std::string alertmanager_http_config;  // empty: none
+  std::string drill_file;        // empty: none
   ClientOptions client;
   PollOptions poll;
   LogLevel log_level = LogLevel::kInfo;

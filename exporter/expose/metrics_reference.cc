@@ -64,6 +64,8 @@ constexpr std::string_view kNotes = R"(
   `scheduled` through any trouble, restarts (`--state.file`) and steps of the clock included, until
   the service says otherwise or ten minutes past its time. Everything else is `unknown`.
 - **A counter of notices counts a notice once**, however often the service is lost meanwhile.
+- **A drill** (`--drill.file`) is one series of its own, there from when the file is seen until its
+  time, at most an hour, or until the file or a real notice ends it. No other family changes.
 - **A role's series go with the role.** A listing of disks, key pairs, roles or tags that was not
   empty and comes empty or as 404 is asked for once more before its entries are given up; an empty
   listing of interfaces is never believed, because every instance has one.

@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 // SHA-256, Base64, of status_page.css and status_page.js as they stand in the page. A test
 // computes them anew, and tells the right ones when these are stale.
-constexpr std::string_view kStyleHash = "rb0Dw/Gs4Tetookm/vRWXOHCGL9sPXATJFREeFTs2gY=";
+constexpr std::string_view kStyleHash = "4EtmSrsRngtDovIthC+tnbiAa4AqHnVZznsSXXrDiMM=";
 constexpr std::string_view kScriptHash = "Ky/2wSSaVIJ43C7IIVp5rlVuHuXXpF6LhN6O+CHC+8M=";
 
 // How often the page asks for itself.
@@ -174,6 +174,17 @@ Hero SpotHero(const Snapshot& snapshot, Instant now) {
       none ? "" : "Nothing fresh and trustworthy says whether one is scheduled. ",
       HeardOf(snapshot, now));
   return hero;
+}
+
+// Says first that it is none, to who reads nothing but the beginning.
+std::string DrillHtml(const Snapshot& snapshot, Instant now) {
+  const auto drill = RunningDrill(snapshot, now);
+  if (!drill) return "";
+  return fmt::format(
+      "<section class=\"drill\">\n<h2>Drill</h2>\n<p>No notice: the alert is rehearsed on this "
+      "instance as if it were to be released at {}. The drill ends then, or when its file is "
+      "removed.</p>\n</section>\n",
+      TimeHtml(*drill));
 }
 
 std::string IdentityCard(const Snapshot& snapshot) {
@@ -417,8 +428,9 @@ std::string StatusPage(const Snapshot& snapshot, Instant now, const BuildInfo& b
       HtmlEscape(telemetry_path));
   html += fmt::format(
       "<main id=\"page\" data-refresh=\"{}\" data-title=\"{}\" data-news=\"{}\">\n<h1>{}</h1>\n"
-      "<p class=\"who\">{}</p>\n{}<div class=\"cards\">\n",
-      refresh, name, HtmlEscape(hero.news), name, WhoHtml(snapshot), hero.html);
+      "<p class=\"who\">{}</p>\n{}{}<div class=\"cards\">\n",
+      refresh, name, HtmlEscape(hero.news), name, WhoHtml(snapshot), hero.html,
+      DrillHtml(snapshot, now));
   html += ServiceCard(snapshot, now) + CredentialsCard(snapshot, now) + PostureCard(snapshot, now) +
           BudgetCard(snapshot, now) + ChangesCard(snapshot, now) + IdentityCard(snapshot) +
           AgesCard(snapshot, now);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "metadata/snapshot_json.h"
 #include "support/exporter_rig.h"
 
 // What the table of tests/golden/check_verdicts.tsv does not reach: clocks that differ, news that
@@ -45,6 +46,22 @@ class CheckJudgeTest : public testing::Test {
 
   ExporterRig rig_;
 };
+
+TEST_F(CheckJudgeTest, ADrillChangesNoVerdict) {
+  rig_.RunNow();
+  std::vector<Verdict> before;
+  for (const Check check : kChecks) before.push_back(Ask(check));
+  rig_.poller.SetLocalFacts({rig_.clock.System() + minutes(5), {}});
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const Verdict verdict = Ask(kChecks[i]);
+    EXPECT_EQ(verdict.state, before[i].state);
+    EXPECT_EQ(verdict.text, before[i].text);
+  }
+  const auto told =
+      SnapshotFromJson(SnapshotToJson(*rig_.Current(), Now(rig_.clock)), Now(rig_.clock));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->snapshot.local, LocalFacts()) << "nothing could rest on it";
+}
 
 // By the instance's clock the notice is twelve minutes away.
 TEST_F(CheckJudgeTest, TheSecondsLeftOfANoticeAreThoseOfTheServicesClock) {

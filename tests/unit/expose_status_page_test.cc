@@ -143,6 +143,32 @@ TEST_F(StatusPageTest, CountsDownToATerminationInSecondsThatTheServerTells) {
   EXPECT_THAT(page, HasSubstr("<meta http-equiv=\"refresh\" content=\"2\">"));
 }
 
+TEST_F(StatusPageTest, MarksADrillAsOneAndStaysCalmOtherwise) {
+  rig.RunNow();
+  const std::string before = News();
+  rig.poller.SetLocalFacts({rig.clock.System() + minutes(5), {}});
+  std::string page = News();
+  const std::string banner = "<section class=\"drill\">\n<h2>Drill</h2>\n<p>No notice: ";
+  const auto at = page.find(banner);
+  ASSERT_NE(at, std::string::npos);
+  const auto end = page.find("</section>\n", at) + std::string("</section>\n").size();
+  const std::string drill = page.substr(at, end - at);
+  EXPECT_THAT(drill, HasSubstr("<time datetime=\"2026-01-01T00:05:00Z\">"));
+  EXPECT_THAT(drill, Not(HasSubstr("data-seconds-left")));
+  EXPECT_EQ(page.erase(at, end - at), before);
+  rig.clock.Advance(minutes(5));
+  EXPECT_THAT(News(), Not(HasSubstr("rehearsed"))) << "its time has come";
+}
+
+TEST_F(StatusPageTest, ShowsNoDrillBesideANotice) {
+  rig.RunNow();
+  rig.poller.SetLocalFacts({rig.clock.System() + minutes(30), {}});
+  SetTermination(minutes(5));
+  rig.RunFor(seconds(5));
+  EXPECT_THAT(News(), HasSubstr("<section class=\"hero scheduled\">"));
+  EXPECT_THAT(News(), Not(HasSubstr("rehearsed")));
+}
+
 TEST_F(StatusPageTest, KeepsANoticeWhenTheServiceIsLostAndSaysHowOldItIs) {
   rig.RunNow();
   SetTermination(minutes(5));

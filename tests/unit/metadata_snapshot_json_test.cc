@@ -76,6 +76,19 @@ TEST(SnapshotJsonTest, TellsWhatHasChangedNewestFirst) {
   EXPECT_EQ(changes[4]["age_seconds"], 7);
 }
 
+TEST(SnapshotJsonTest, TellsOfADrillWhileItRunsAndOfNothingElse) {
+  ExporterRig rig;
+  rig.RunNow();
+  json before = Document(rig);
+  EXPECT_EQ(before["drill"], nullptr);
+  rig.poller.SetLocalFacts({rig.clock.System() + std::chrono::minutes(5), {}});
+  const json document = Document(rig);
+  before["drill"] = {{"time", "2026-01-01T00:05:00Z"}};
+  EXPECT_EQ(document, before);
+  rig.clock.Advance(std::chrono::minutes(5));
+  EXPECT_EQ(Document(rig)["drill"], nullptr);
+}
+
 TEST(SnapshotJsonTest, KeepsTheLastGoodValueBesideAFailure) {
   ExporterRig rig;
   rig.RunNow();

@@ -335,17 +335,32 @@ TEST(OptionsTest, FilesToWriteMustHaveAPlaceAndBeTwo) {
   EXPECT_EQ(Read({"--spot.notice-file=here.json"}).options.spot_notice_file, "here.json");
   for (const auto* const wrong :
        {"--state.file=/no/such/folder/x", "--state.file=/tmp", "--state.file=/tmp/",
-        "--state.file=/dev/null", "--spot.notice-file=/no/such/folder/x", "--spot.notice-file="}) {
+        "--state.file=/dev/null", "--spot.notice-file=/no/such/folder/x",
+        "--spot.notice-file=", "--drill.file=/dev/null", "--drill.file=/no/such/folder/x"}) {
     EXPECT_THAT(Read({wrong}).complaints, ElementsAre(HasSubstr("in a folder that exists")))
         << wrong;
   }
   EXPECT_THAT(Read({"--state.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
               ElementsAre(HasSubstr("another file")));
+  EXPECT_THAT(Read({"--drill.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
+              ElementsAre("--drill.file: it must be another file than --spot.notice-file"))
+      << "a notice would be taken for a drill";
   EXPECT_THAT(
       Read({"--state.file=/no/x", "--poll.posture-interval=x", "--metrics.instance-tags=a b"})
           .complaints,
       ::testing::SizeIs(3))
       << "all complaints at once";
+}
+
+TEST(OptionsTest, ADrillFileMayBeNamedEverywhereAndNeedsARestart) {
+  EXPECT_EQ(Read({}).options.drill_file, "");
+  EXPECT_EQ(Read({"--drill.file=here.json"}).options.drill_file, "here.json");
+  EXPECT_EQ(Read({}, {{"ALIYUN_ECS_EXPORTER_DRILL_FILE", "x.json"}}).options.drill_file, "x.json");
+  const File file("drill: {file: y.json}\n");
+  const Invocation given = Read({file.flag().c_str()});
+  EXPECT_EQ(given.options.drill_file, "y.json");
+  EXPECT_THAT(Reload::Compare(Read({}).settings, given.settings).ignored,
+              ElementsAre("drill.file"));
 }
 
 TEST(OptionsTest, ASwitchIsOnByItsNameOrByTrue) {

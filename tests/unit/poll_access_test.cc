@@ -1,10 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/log.h"
-#include "base/text.h"
 #include "client/access_watch.h"
 #include "support/exporter_rig.h"
+#include "support/log_lines.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -246,21 +245,6 @@ Exchange Answered(int status, SteadyTime at) {
 
 class AccessLogTest : public ::testing::Test {
  protected:
-  // The lines written by `work`.
-  template <typename Work>
-  std::vector<std::string> LinesOf(Work work) {
-    ::testing::internal::CaptureStderr();
-    SetUpLog(LogLevel::kInfo, LogFormat::kLogfmt);
-    work();
-    const std::string text = ::testing::internal::GetCapturedStderr();
-    SetUpLog(LogLevel::kError, LogFormat::kLogfmt);
-    std::vector<std::string> lines;
-    for (const auto line : Split(text, '\n')) {
-      if (!line.empty()) lines.emplace_back(line);
-    }
-    return lines;
-  }
-
   void Throttle(SteadyTime at) {
     watch.OnFailed("x", Answered(429, at), {ErrorCode::kThrottled, "it throttles"});
   }
@@ -270,7 +254,7 @@ class AccessLogTest : public ::testing::Test {
 };
 
 TEST_F(AccessLogTest, AGoodStartSaysNothing) {
-  EXPECT_THAT(LinesOf([&] {
+  EXPECT_THAT(LogLinesOf([&] {
                 watch.OnRead(now);
                 watch.Remind(now + hours(1));
               }),
@@ -278,7 +262,7 @@ TEST_F(AccessLogTest, AGoodStartSaysNothing) {
 }
 
 TEST_F(AccessLogTest, AChangeIsALineWithTheAdviceAndSoIsItsEnd) {
-  const auto lines = LinesOf([&] {
+  const auto lines = LogLinesOf([&] {
     Throttle(now);
     Throttle(now + seconds(1));
     watch.OnRead(now + seconds(2));
@@ -292,7 +276,7 @@ TEST_F(AccessLogTest, AChangeIsALineWithTheAdviceAndSoIsItsEnd) {
 }
 
 TEST_F(AccessLogTest, AnHourOfTroubleIsToldOfEveryTenMinutes) {
-  EXPECT_EQ(LinesOf([&] {
+  EXPECT_EQ(LogLinesOf([&] {
               for (int i = 0; i < 3600; ++i) {
                 Throttle(now + seconds(i));
                 watch.Remind(now + seconds(i));
@@ -302,7 +286,7 @@ TEST_F(AccessLogTest, AnHourOfTroubleIsToldOfEveryTenMinutes) {
 }
 
 TEST_F(AccessLogTest, FlappingIsToldOfOnceInTenMinutesForEachStateAndNotForgottenInTheEnd) {
-  const auto lines = LinesOf([&] {
+  const auto lines = LogLinesOf([&] {
     for (int i = 0; i < 3600; ++i) {
       if (i % 2 == 0) Throttle(now + seconds(i));
       if (i % 2 == 1) watch.OnRead(now + seconds(i));

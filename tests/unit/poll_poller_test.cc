@@ -871,6 +871,34 @@ TEST(PollerTest, AnOldCredentialShownAgainIsNoRotation) {
   EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 0);
 }
 
+TEST(PollerTest, WhatTheProgramKnowsItselfIsInEverySnapshotFromThenOn) {
+  ExporterRig rig;
+  rig.RunNow();
+  const LocalFacts local{rig.clock.System() + minutes(5), {{"am:9093", 2, 1}}};
+  const auto requests = rig.transport.requests();
+  rig.poller.SetLocalFacts(local);
+  const auto published = rig.Current();
+  EXPECT_EQ(published->local, local);
+  EXPECT_TRUE(published->ready) << "beside all that was read before";
+  EXPECT_EQ(rig.transport.requests(), requests);
+  rig.poller.SetLocalFacts(local);
+  EXPECT_EQ(rig.Current(), published) << "nothing new was published again";
+  rig.RunFor(seconds(10));
+  EXPECT_NE(rig.Current(), published);
+  EXPECT_EQ(rig.Current()->local, local);
+  rig.poller.SetLocalFacts({});
+  EXPECT_EQ(rig.Current()->local, LocalFacts());
+}
+
+TEST(PollerTest, ADrillIsNoChangeOfState) {
+  ExporterRig rig;
+  rig.RunNow();
+  const auto before = rig.Current()->changes.size();
+  rig.poller.SetLocalFacts({rig.clock.System() + minutes(5), {}});
+  EXPECT_EQ(rig.Current()->changes.size(), before);
+  EXPECT_EQ(rig.Spot().state, SpotState::kNone);
+}
+
 TEST(PollerTest, AfterAFailedReadOfAStandingNoticeTheNextComesAtTheNoticeInterval) {
   ExporterRig rig;
   rig.RunFor(minutes(1));
