@@ -17,9 +17,6 @@ import harness
 import alerting
 
 PROMETHEUS_3 = os.path.join(alerting.TOOLS, "alerts", "usr", "bin", "prometheus")
-RULES = os.path.join(harness.SOURCE, "alerts", "rules")
-JOB = "aliyun-ecs-exporter"
-PAGER = "/alertmanager"  # the path of the example's pager
 
 # One for each story. The port is made up: what runs has free ones.
 INSTANCES = ["notice:10200", "expired:10200", "dead:10200", "announced:10200", "unannounced:10200",
@@ -46,59 +43,29 @@ class Chain(alerting.Case):
         # A warning waits 30 s for others like it, a critical alert 10 s; only the waiting is cut.
         self.start_alertmanager(replaced("group_wait: [13]0s", "group_wait: 1s", self.example_config()))
 
-    def start_prometheus(self, program, targets):
-        """With targets {instance: address}. Returns when alerts get through."""
-        self.copy_rules()
-        config = {
-            "global": {"scrape_interval": "5s", "evaluation_interval": "5s",
-                       "external_labels": {"cluster": "east"}},
-            "rule_files": ["rules/*.yml"],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager]}]}]},
-            "scrape_configs": [{"job_name": JOB, "static_configs": [
-                {"targets": [address], "labels": {"instance": instance}}
-                for instance, address in targets.items()]}]}
-        self.prometheus_program = self.start(
-            program, f"--config.file={self.file('prometheus.json', json.dumps(config))}",
-            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
-        listening, _ = self.prometheus_program.wait_for_all(
-            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
-        self.prometheus = listening[1]
-        # It looks for Alertmanager some seconds after its start, and drops alerts till then.
-        self.wait_until(lambda: len(self.api("alertmanagers")["activeAlertmanagers"]), 1)
-        self.wait_until(lambda: self.values("up"), dict.fromkeys(targets, 1))
-
-    def copy_rules(self):
+    def copy_of_rules(self):
         """As they are shipped. What waits for minutes waits for 5 s; promtool tests the minutes."""
-        shutil.copytree(RULES, os.path.join(self.folder, "rules"))
+        folder = os.path.join(self.folder, "rules")
+        shutil.copytree(alerting.RULES, folder)
         self.file("rules/own.yml", json.dumps({"groups": [{"name": "own", "rules": [INSTANCE_DOWN]}]}))
         for file, alert in (("metadata.yml", "AliyunEcsMetadataDown"),
                             ("exporter.yml", "AliyunEcsExporterDown")):
-            rules = alerting.read("alerts", "rules", file)
-            self.file(f"rules/{file}", replaced(rf"(- alert: {alert}\n(?:(?! *- alert:).*\n)*? +for: )\d+m",
-                                     r"\g<1>5s", rules))
+            self.file(f"rules/{file}",
+                      replaced(rf"(- alert: {alert}\n(?:(?! *- alert:).*\n)*? +for: )\d+m", r"\g<1>5s",
+                               alerting.read("alerts", "rules", file)))
+        return folder
 
-    def api(self, path, **parameters):
-        """The data of Prometheus' answer."""
-        answer = harness.request(self.prometheus, "GET",
-                                 f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
-        self.assertEqual(answer.status, 200, answer.body)
-        return json.loads(answer.body)["data"]
-
-    def values(self, expression):
-        """By instance."""
-        return {sample["metric"]["instance"]: float(sample["value"][1])
-                for sample in self.api("query", query=expression)["result"]}
-
-    def posts_of(self, alertname, instance, posts=None):
-        """(receiver, path, alert), in the order in which they came."""
+    @staticmethod
+    def told(posts, alertname, instance):
+        """Of this alert: (receiver, path, alert), in the order in which they came."""
         return [(post.body["receiver"], post.path, alert)
-                for post in posts or self.webhook.posts for alert in post.body["alerts"]
+                for post in posts for alert in post.body["alerts"]
                 if (alert["labels"]["alertname"], alert["labels"].get("instance")) == (alertname, instance)]
 
-    def wait_for_post(self, alertname, instance, receiver, path=PAGER, status="firing"):
+    def wait_for_post(self, alertname, instance, receiver, path=alerting.PAGER, status="firing"):
         """The alert, as soon as this receiver was told of it."""
         return self.webhook.wait_for(lambda posts: next(
-            (alert for *way, alert in self.posts_of(alertname, instance, posts)
+            (alert for *way, alert in self.told(posts, alertname, instance)
              if way == [receiver, path] and alert["status"] == status), None))
 
 
@@ -134,7 +101,7 @@ class AlertChainTest(alerting.Case):
         targets = {instance: address for instance, address in cls.web.items()
                    if instance != "undiscovered:10200"}
         for chain, program in zip(cls.chains, programs):
-            chain.start_prometheus(program, targets)
+            chain.start_prometheus(program, targets, chain.copy_of_rules())
         cls.tell("dead:10200", "PUT", "faults", {"faults": [{"fault": "reset"}]})
         cls.set_notice("announced:10200")
 
@@ -144,10 +111,9 @@ class AlertChainTest(alerting.Case):
         if instance == "drill:10200":
             return [f"--drill.file={cls.drill_file}"]
         if instance in ("direct:10200", "undiscovered:10200"):
-            # What Prometheus would add.
+            added = {"job": alerting.JOB, "instance": instance, **alerting.EXTERNAL_LABELS}
             return [*(f"--alertmanager.url=http://{chain.alertmanager}" for chain in cls.chains),
-                    f"--alertmanager.label=job={JOB}", f"--alertmanager.label=instance={instance}",
-                    "--alertmanager.label=cluster=east"]
+                    *(f"--alertmanager.label={name}={value}" for name, value in added.items())]
         return []
 
     @staticmethod
@@ -186,16 +152,17 @@ class AlertChainTest(alerting.Case):
     def identity(self, instance):
         """What its exporter says of it, as labels."""
         page = harness.request(self.web[instance], "GET", "/metrics").body
-        info = dict(re.findall(r'(\w+)="([^"]*)"', re.search(r"^aliyun_ecs_instance_info(.*)", page, re.M)[1]))
+        info = re.search(r"^aliyun_ecs_instance_info(.*)", page, re.MULTILINE)[1]
+        info = dict(re.findall(r'(\w+)="([^"]*)"', info))
         return {name: info[name] for name in ("instance_id", "instance_name", "instance_type", "zone_id")}
 
     def labels(self, alertname, severity, instance, **more):
-        return {"alertname": alertname, "severity": severity, "job": JOB, "instance": instance,
-                "cluster": "east", **more}
+        return {"alertname": alertname, "severity": severity, "job": alerting.JOB, "instance": instance,
+                **alerting.EXTERNAL_LABELS, **more}
 
     def links(self, alertname, instance):
         return {"runbook_url": f"https://runbooks.example/aliyun-ecs/RUNBOOKS.md#{alertname.lower()}",
-                "dashboard_url": f"https://grafana.example/d/aliyun-ecs-instance?var-job={JOB}"
+                "dashboard_url": f"https://grafana.example/d/aliyun-ecs-instance?var-job={alerting.JOB}"
                                  f"&var-instance={urllib.parse.quote(instance)}"}
 
     def name_of(self, own, instance):
@@ -296,7 +263,7 @@ class AlertChainTest(alerting.Case):
             self.assert_says(alert, *wanted)
         self.each_chain(lambda chain: chain.wait_for_post(DRILL, instance, *way, status="resolved"))
         for chain in self.chains:
-            self.assertEqual({told[:2] for told in chain.posts_of(DRILL, instance)}, {way})
+            self.assertEqual({tuple(way) for *way, _ in chain.told(chain.webhook.posts, DRILL, instance)}, {way})
 
     def test_what_the_exporter_posts_itself_is_the_rules_alert(self):
         instance = "direct:10200"
@@ -320,8 +287,8 @@ class AlertChainTest(alerting.Case):
         self.tell(instance, "DELETE", "spot-termination")
         for chain in self.chains:
             chain.wait_for_post(NOTICE, instance, "spot", status="resolved")
-            self.assertEqual([alert["labels"] for _, path, alert in chain.posts_of(NOTICE, instance)
-                              if path == PAGER and alert["labels"] != labels], [])
+            for _, _, alert in chain.told(chain.webhook.posts, NOTICE, instance):
+                self.assertEqual(alert["labels"], labels)
 
     def test_of_an_instance_that_nobody_scrapes_the_exporter_tells(self):
         instance = "undiscovered:10200"
