@@ -16,6 +16,8 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/build_info.h"
 #include "base/clock.h"
@@ -88,10 +90,11 @@ struct Exporter {
     return poll;
   }
 
-  // Takes a drill into the snapshot, and puts a notice into its file. To be called every now and
-  // then by the polling thread.
-  void Follow() {
+  // Takes what this program knows itself into the snapshot, and puts a notice into its file. To be
+  // called every now and then by the polling thread.
+  void Follow(std::vector<NotificationCounts> notifications) {
     LocalFacts local;
+    local.notifications = std::move(notifications);
     if (drill_file) local.drill = drill_file->Follow(*store.Current(), Now(clock));
     poller.SetLocalFacts(std::move(local));
     if (notice_file) notice_file->Follow(*store.Current(), Now(clock));
@@ -184,6 +187,40 @@ class AlertThread {
   std::jthread thread_;  // last: it uses all of the above
 };
 
+// All of them. Two URLs of one host and port, as behind a proxy, are counted together.
+struct AlertThreads {
+  explicit AlertThreads(const Options& options, const Exporter& exporter) {
+    for (const Url& url : options.alertmanagers) {
+      each.push_back(std::make_unique<AlertThread>(options, url, exporter));
+    }
+  }
+
+  void Wake() {
+    for (const auto& thread : each) thread->Wake();
+  }
+  void RequestStop() {
+    for (const auto& thread : each) thread->RequestStop();
+  }
+  [[nodiscard]] std::vector<NotificationCounts> Counts() const {
+    std::vector<NotificationCounts> all;
+    for (const auto& thread : each) {
+      const NotificationCounts counts = thread->Counts();
+      const auto same = std::find_if(all.begin(), all.end(), [&](const NotificationCounts& other) {
+        return other.alertmanager == counts.alertmanager;
+      });
+      if (same == all.end()) {
+        all.push_back(counts);
+      } else {
+        same->sent += counts.sent;
+        same->failed += counts.failed;
+      }
+    }
+    return all;
+  }
+
+  std::vector<std::unique_ptr<AlertThread>> each;
+};
+
 // The signals that this program understands, from now on blocked in every thread: they come only
 // to who waits for them here. To be made before the first thread starts.
 class Signals {
@@ -223,7 +260,7 @@ int RunOnce(const Options& options, const Signals& signals) {
     if (signals.Wait(std::max(pause, Duration::zero())) != 0) break;
   }
   exporter.poller.Finish();
-  exporter.Follow();
+  exporter.Follow({});
   if (exporter.textfile) {
     if (const auto written = exporter.textfile->Write(); !written) {
       Complain(written.error().message);
@@ -275,6 +312,8 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   const Options& options = invocation.options;
   ServiceManager manager;
   Exporter exporter(options);
+  AlertThreads alerts(options, exporter);
+  exporter.Follow(alerts.Counts());  // counters are on the page from the start
   AnswerCounter answers;
   const Site site(exporter.store, exporter.clock, exporter.build, options.telemetry_path,
                   options.exporter_metrics ? &answers : nullptr);
@@ -310,7 +349,8 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   std::atomic<Duration> last_turn{exporter.clock.Steady().time_since_epoch()};
   std::jthread polling([&](const std::stop_token& stop) {
     Poll(stop, exporter, [&] {
-      exporter.Follow();
+      exporter.Follow(alerts.Counts());
+      alerts.Wake();
       if (exporter.textfile) {
         exporter.textfile->Follow(exporter.store.Current(), exporter.clock.Steady());
       }
@@ -340,6 +380,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   Log(LogLevel::kInfo, "stopping", {{"signal", sigabbrev_np(signal_number)}});
   manager.Stopping();
   polling.request_stop();
+  alerts.RequestStop();
   polling.join();
   exporter.poller.Finish();
   if (exporter.textfile) exporter.textfile->Remove();

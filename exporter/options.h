@@ -25,10 +25,10 @@ struct Options {
   std::string metadata_url;      // without a final slash
   std::string state_file;        // empty: none
   std::string spot_notice_file;  // empty: none
+  std::string drill_file;        // empty: none
   std::vector<Url> alertmanagers;
   AlertLabels alertmanager_labels;
   std::string alertmanager_http_config;  // empty: none
-  std::string drill_file;        // empty: none
   ClientOptions client;
   PollOptions poll;
   LogLevel log_level = LogLevel::kInfo;

@@ -49,7 +49,7 @@ class AlertSender {
     bool tried = false;  // Alertmanager may know of it
     bool taken = false;  // as it is now: standing, or over
     bool over = false;
-    SteadyTime forgotten_at;  // it ends there without us
+    SteadyTime forgotten_at{};  // it ends there without us
   };
 
   // Takes in what the snapshot says. Returns when it will say more, though nothing is heard.
