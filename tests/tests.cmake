@@ -24,8 +24,8 @@ set(e2e_tests bad_input clients drill failure monitoring_objects page prometheus
   trouble ways_out web web_config zabbix_template)
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,
-  # and runs every unit test again; and three are about other people's programs.
-  list(APPEND e2e_tests alert_chain alert_rules alertmanager check page_formats)
+  # and runs every unit test again; and some are about other people's programs.
+  list(APPEND e2e_tests alert_chain alert_rules alertmanager check page_formats runbooks)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)

@@ -168,13 +168,13 @@ class Case(harness.Case):
         secret = self.file("token", "of-the-file\n")
         return re.sub(r"(?<=credentials_file: )[^\s}]+", secret, text)
 
-    def start_alertmanager(self, config):
+    def start_alertmanager(self, config, address="127.0.0.1:0"):
         """Sets .alertmanager, the address of a running one with this text as its configuration."""
         (program,) = self.need("prometheus-alertmanager")
         self.alertmanager_config = self.file("alertmanager.yml", config)
         self.alertmanager_program = self.start(
             *self._with_templates(), program, f"--config.file={self.alertmanager_config}",
-            f"--storage.path={self.folder}/alertmanager", "--web.listen-address=127.0.0.1:0",
+            f"--storage.path={self.folder}/alertmanager", f"--web.listen-address={address}",
             "--cluster.listen-address=")
         self.alertmanager = self.alertmanager_program.wait_for(r'Listening on" address=(\S+)')[1]
         return self.alertmanager_program

@@ -153,6 +153,16 @@ class AlertmanagerTest(alerting.Case):
         for word in ("password:", "api_secret:", "credentials:", "token=", "key="):
             self.assertNotIn(word, text)
 
+    def test_a_notice_is_told_again_soon_and_so_is_its_end(self):
+        if not yaml:
+            self.skip_or_fail("no python3-yaml")
+        config = yaml.safe_load(alerting.read("alerts", "alertmanager.example.yml"))
+        (route,) = [route for route in config["route"]["routes"] if route["receiver"] == "spot"]
+        self.assertIn(route["repeat_interval"], ("1m", "2m"))
+        for receiver in config["receivers"]:
+            if receiver["name"] in PATHS:
+                self.assertTrue(all(each["send_resolved"] for each in receiver["webhook_configs"]))
+
     def start_with(self, change=lambda text: text):
         self.start_webhook()
         self.start_alertmanager(change(self.example_config()))
@@ -238,7 +248,7 @@ class AlertmanagerTest(alerting.Case):
     def test_each_inhibition_rule_holds_back_what_it_must_and_no_more(self):
         self.start_with()
         config = self.example_config()
-        rules = re.findall(r"^  - source_matchers:.*\n    target_matchers:.*\n    equal:.*\n", config,
+        rules = re.findall(r"^  - source_matchers:.*\n    target_matchers:(?:.*\n)+?    equal:.*\n", config,
                            re.MULTILINE)
         cases = dict(enumerate(INHIBITIONS, 1))
         self.assertEqual({case.rule for case in cases.values()}, {None, *range(len(rules))})
@@ -263,7 +273,7 @@ class AlertmanagerTest(alerting.Case):
                                              ("InstanceDown", "node", "192.0.2.7:9100"),
                                              ("InstanceDown", "node", "192.0.2.70:9100"),
                                              ("NodeDown", "node", "[2001:db8::7]:9100"),
-                                             ("AliyunEcsSpotTerminationScheduled", "ours", "192.0.2.7:10200"))]
+                                             ("AliyunEcsSpotDrill", "ours", "192.0.2.7:10200"))]
         self.file("rules.yml", json.dumps({"groups": [{"name": "all", "interval": "1s", "rules": rules}]}))
         config = self.file("prometheus.yml", without("^  #   ", comment) + f"""
   alertmanagers: [{{static_configs: [{{targets: ["{self.alertmanager}"]}}]}}]
@@ -275,8 +285,8 @@ rule_files: [rules.yml]
         self.wait_until(lambda: sorted(
             (found["labels"]["alertname"], found["labels"].get("instance_host"),
              found["status"]["state"] == "suppressed") for found in self.alerts()), [
+                 ("AliyunEcsSpotDrill", None, False),
                  ("AliyunEcsSpotTerminationKnown", "192.0.2.7", False),
-                 ("AliyunEcsSpotTerminationScheduled", None, False),
                  ("InstanceDown", "192.0.2.7", True),
                  ("InstanceDown", "192.0.2.70", False),
                  ("NodeDown", "[2001:db8::7]", False)])
