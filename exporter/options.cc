@@ -407,6 +407,14 @@ bool IsOfKubernetes(std::string_view environment_name) {
          rest.starts_with("PORT_");
 }
 
+// A URL may hold a password, though none is allowed to.
+std::string WithoutUserInfo(std::string value) {
+  const auto scheme = value.find("://");
+  const auto at = value.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme + 3) return value;
+  return value.replace(scheme + 3, at - scheme - 3, "...");
+}
+
 // Where settings came from and what was wrong with them.
 class Reader {
  public:
@@ -541,8 +549,9 @@ Options Reader::MakeOptions() {
     for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
-      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(value),
-                           source.empty() ? "" : " ", source, *allowed));
+      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name,
+                           JsonQuote(WithoutUserInfo(value)), source.empty() ? "" : " ", source,
+                           *allowed));
     }
   }
   // One request in each spot interval, and one in 20 s for everything else.

@@ -54,5 +54,15 @@ TEST(UrlTest, RefusesEverythingElse) {
   }
 }
 
+TEST(UrlTest, TellsThePortThatTheSchemeStandsFor) {
+  for (const auto& [text, expected] : {std::pair("http://h/p", "h:80"),
+                                       {"https://h", "h:443"},
+                                       {"https://h:9093", "h:9093"},
+                                       {"http://[::1]", "[::1]:80"},
+                                       {"http://[::1]:9093/p", "[::1]:9093"}}) {
+    EXPECT_EQ(ParseUrl(text)->HostAndPort(), expected);
+  }
+}
+
 }  // namespace
 }  // namespace aliyun_ecs
