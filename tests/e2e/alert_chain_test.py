@@ -72,7 +72,7 @@ class Chain(alerting.Case):
 class AlertChainTest(alerting.Case):
     @classmethod
     def setUpClass(cls):
-        """Starts everything, and what takes its time. Each story has an instance for itself."""
+        """Starts everything, and what can go on by itself. Each story has an instance for itself."""
         world = alerting.Case()
         cls.addClassCleanup(world.doCleanups)
         world.setUp()
@@ -103,7 +103,8 @@ class AlertChainTest(alerting.Case):
         for chain, program in zip(cls.chains, programs):
             chain.start_prometheus(program, targets, chain.copy_of_rules())
         cls.tell("dead:10200", "PUT", "faults", {"faults": [{"fault": "reset"}]})
-        cls.set_notice("announced:10200")
+        cls.ends = {instance: cls.set_notice(instance)
+                    for instance in ("notice:10200", "announced:10200", "undiscovered:10200")}
 
     @classmethod
     def flags(cls, instance):
@@ -196,7 +197,7 @@ class AlertChainTest(alerting.Case):
 
     def test_a_notice_reaches_the_spot_receiver_and_its_withdrawal_too(self):
         instance = "notice:10200"
-        wanted = self.notice(instance, self.set_notice(instance))
+        wanted = self.notice(instance, self.ends[instance])
         for alert in self.each_chain(lambda chain: chain.wait_for_post(NOTICE, instance, "spot")):
             self.assert_says(alert, *wanted)
         self.tell(instance, "DELETE", "spot-termination")
@@ -263,20 +264,21 @@ class AlertChainTest(alerting.Case):
             self.assert_says(alert, *wanted)
         self.each_chain(lambda chain: chain.wait_for_post(DRILL, instance, *way, status="resolved"))
         for chain in self.chains:
-            self.assertEqual({tuple(way) for *way, _ in chain.told(chain.webhook.posts, DRILL, instance)}, {way})
+            told = chain.told(chain.webhook.posts, DRILL, instance)
+            self.assertEqual({tuple(each) for *each, _ in told}, {way})
 
     def test_what_the_exporter_posts_itself_is_the_rules_alert(self):
         instance = "direct:10200"
         labels, _ = self.notice(instance, self.set_notice(instance))
 
         def wait_for_both(chain):
-            """The alert is whose post came last; Prometheus' have an address, and come once a minute."""
+            """It is whose post came last; those of Prometheus have an address, and come every minute."""
             seen = set()
 
             def senders():
                 for alert in chain.alerts(filter=f'alertname="{NOTICE}"'):
                     if alert["labels"]["instance"] == instance:
-                        seen.add(("Prometheus" if "/graph?" in alert["generatorURL"] else "exporter",
+                        seen.add(("Prometheus" if "generatorURL" in alert else "exporter",
                                   *sorted(alert["labels"].items())))
                 return seen
 
@@ -292,7 +294,7 @@ class AlertChainTest(alerting.Case):
 
     def test_of_an_instance_that_nobody_scrapes_the_exporter_tells(self):
         instance = "undiscovered:10200"
-        labels, annotations = self.notice(instance, self.set_notice(instance))
+        labels, annotations = self.notice(instance, self.ends[instance])
         for alert in self.each_chain(lambda chain: chain.wait_for_post(NOTICE, instance, "spot")):
             self.assertEqual(alert["labels"], labels)
             self.assertEqual(alert["annotations"], {name: annotations[name]
