@@ -9,7 +9,6 @@ chance, so that all of them can be under way at once, none faster for the others
 import datetime
 import os
 import random
-import re
 import statistics
 import sys
 import time
@@ -33,32 +32,29 @@ def first_post(chain, instance):
          and alert["labels"]["instance"] == instance), None))
 
 
-def measure(world, rule, direct):
+def measure(rule, direct, instances):
+    """Seconds after the notice, by stage; instances is a Case for each."""
     for chain in (rule, direct):
         chain.setUp()
         chain.start_webhook()
         chain.start_alertmanager(chain.example_config())
-    simulator = world.start_simulator(f"--instances={runs}")
-    instances = {f"run-{number}": number for number in range(1, runs + 1)}
-    targets, exporters = {}, []
-    for instance, number in instances.items():
-        metadata = re.search(rf"address=(127\.0\.0\.{number}:\d+) for", "".join(simulator.output))[1]
-        exporters.append(world.start_exporter(
+    for instance, case in instances.items():
+        case.start_simulator()
+        case.start_exporter(
             f"--poll.spot-interval={INTERVAL}s", f"--alertmanager.url=http://{direct.alertmanager}",
-            f"--alertmanager.label=job={alerting.JOB}", f"--alertmanager.label=instance={instance}",
-            metadata=metadata))
-        targets[instance] = world.web
-    for exporter in exporters:
-        exporter.wait_for("first fill complete")
-    rule.start_prometheus(*rule.need("prometheus"), targets, alerting.RULES)
+            f"--alertmanager.label=job={alerting.JOB}", f"--alertmanager.label=instance={instance}")
+    for case in instances.values():
+        case.exporter.wait_for("first fill complete")
+    rule.start_prometheus(*rule.need("prometheus"),
+                          {instance: case.web for instance, case in instances.items()}, alerting.RULES)
 
     noticed = {}
     begin = time.monotonic()
-    for instance, after in zip(instances, sorted(random.uniform(0, SPREAD) for _ in instances)):
-        time.sleep(max(0, begin + after - time.monotonic()))
+    moments = sorted(begin + random.uniform(0, SPREAD) for _ in instances)
+    for (instance, case), moment in zip(instances.items(), moments):
+        time.sleep(max(0, moment - time.monotonic()))
         noticed[instance] = time.monotonic()
-        world.control_api("PUT", f"/control/spot-termination?instance={instances[instance]}",
-                          {"in_seconds": 300})
+        case.control_api("PUT", "/control/spot-termination", {"in_seconds": 300})
     wall = time.time() - time.monotonic()
     stages = {"rule fires": [], "webhook, by the rule": [], "webhook, by the direct path": []}
     for instance, moment in noticed.items():
@@ -70,12 +66,12 @@ def measure(world, rule, direct):
     return stages
 
 
-cases = [alerting.Case() for _ in range(3)]
+chains = alerting.Case(), alerting.Case()
+instances = {f"run-{number}": harness.Case() for number in range(1, runs + 1)}
 try:
-    cases[0].setUp()
-    measured = measure(*cases)
+    measured = measure(*chains, instances)
 finally:
-    for case in cases:
+    for case in (*chains, *instances.values()):
         case.doCleanups()
 goals = {"webhook, by the rule": 17, "webhook, by the direct path": INTERVAL + 1}
 print(f"{'after the notice':30} {'median':>8} {'worst':>8} {'goal':>8}   of {runs} runs")
