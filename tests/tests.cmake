@@ -20,8 +20,8 @@ gtest_discover_tests(unit_tests DISCOVERY_TIMEOUT 60 TEST_FILTER "${unit_test_fi
 
 # The real programs, by Python's unittest; Debian's python3, whatever else is on the PATH.
 find_program(ALIYUN_ECS_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-set(e2e_tests bad_input clients drill failure monitoring_objects page prometheus service simulator status_page
-  trouble ways_out web web_config zabbix_template)
+set(e2e_tests alertmanager_direct bad_input clients drill failure monitoring_objects page prometheus service
+  simulator status_page trouble ways_out web web_config zabbix_template)
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,
   # and runs every unit test again; and some are about other people's programs.

@@ -105,17 +105,14 @@ void AlertSender::End(const Snapshot& snapshot, Instant now, const std::vector<A
       entry.alert.starts_at = std::min(entry.alert.starts_at, entry.alert.ends_at);
       news_ = true;
     }
-    const bool forget = entry.over && (!entry.tried || now.steady >= entry.forgotten_at);
+    const bool forget = entry.over && now.steady >= entry.forgotten_at;
     it = forget ? entries_.erase(it) : std::next(it);
   }
 }
 
 void AlertSender::Post(const std::stop_token& stop) {
   std::vector<Alert> alerts;
-  for (auto& [labels, entry] : entries_) {
-    entry.tried = true;
-    alerts.push_back(entry.alert);
-  }
+  for (const auto& [labels, entry] : entries_) alerts.push_back(entry.alert);
   const auto response = Perform(AlertsToJson(alerts), stop);
   if (!response && response.error().code == ErrorCode::kCancelled) return;
   ++sent_;

@@ -46,7 +46,6 @@ class AlertSender {
  private:
   struct Entry {
     Alert alert;
-    bool tried = false;  // Alertmanager may know of it
     bool taken = false;  // as it is now: standing, or over
     bool over = false;
     SteadyTime forgotten_at{};  // it ends there without us

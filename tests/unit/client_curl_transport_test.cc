@@ -145,8 +145,8 @@ TEST(CurlTransportTest, SendsAPutWithoutABodyAndWithoutWaitingToBeToldToGoOn) {
 }
 
 TEST(CurlTransportTest, SendsAPostWithItsBody) {
-  for (const std::string body : {std::string("[{\"a\":1}]"), std::string(), std::string("a\0b", 3),
-                                 std::string(2'000'000, 'x')}) {
+  for (const std::string& body : {std::string("[{\"a\":1}]"), std::string(), std::string("a\0b", 3),
+                                  std::string(100'000, 'x')}) {
     RawServer server({Say(Http("200 OK", "")), Say(Http("200 OK", "item"))});
     CurlTransport transport(server.url() + "/prefix", kUserAgent, OperatorAccess());
     HttpRequest post = Get("/api/v2/alerts");

@@ -189,6 +189,10 @@ TEST_F(AlertSenderTest, PostsNothingOfANoticeThatWasGoneBeforeItsFirstPost) {
   Hear(std::nullopt);
   EXPECT_EQ(Step(), 0u);
   EXPECT_GE(next_, clock_.Steady() + minutes(1));
+  clock_.Advance(minutes(1));
+  Hear(clock_.System() + minutes(5));
+  EXPECT_EQ(Step(), 0u) << "the next one is given as long";
+  EXPECT_EQ(next_, clock_.Steady() + seconds(2));
 }
 
 TEST_F(AlertSenderTest, ANoticeThatComesBackStandsAgain) {
@@ -198,10 +202,14 @@ TEST_F(AlertSenderTest, ANoticeThatComesBackStandsAgain) {
   Hear(std::nullopt);
   Step();  // unreachable
   clock_.Advance(seconds(1));
-  Notice();
-  EXPECT_EQ(Step(), 1u);
-  EXPECT_THAT(Ends(), ElementsAre(Pair(kNotice, 15 * 60)));
-  EXPECT_EQ(Posted()[0]["startsAt"], "2026-01-01T00:00:03Z");
+  Hear(termination_);
+  for (int i = 0; i < 2; ++i) {
+    transport_.Answer(200);
+    if (i == 0) EXPECT_EQ(Step(), 1u) << "at once";
+    if (i == 1) EXPECT_EQ(Wait(), seconds(15));
+    EXPECT_EQ(Posted()[0]["startsAt"], "2026-01-01T00:00:03Z");
+    EXPECT_EQ(Posted()[0]["endsAt"], "2026-01-01T00:15:00Z");
+  }
 }
 
 TEST_F(AlertSenderTest, PostsAMovedNoticeAtOnceAsTheSameAlert) {
@@ -257,6 +265,7 @@ TEST_F(AlertSenderTest, TriesAgainMoreAndMoreSlowlyEachTimeWithANewConnection) {
     const double pause = ToSeconds(Wait());
     EXPECT_GE(pause, 0.8 * expected[i]);
     EXPECT_LE(pause, 1.2 * expected[i]);
+    EXPECT_NE(pause, expected[i]) << "a fleet would come back in one second";
     EXPECT_EQ(connections_, i + 2);
   }
   EXPECT_EQ(sender_.Counts(), (NotificationCounts{"am:9093", 8, 8}));
@@ -375,6 +384,7 @@ TEST_F(AlertSenderTest, AWrongClockNeitherEndsNorKeepsAnAlert) {
     transport_.Answer(200);
     EXPECT_EQ(Step(), 1u);
     const auto time = [&](const char* name) {
+      EXPECT_EQ(Posted().size(), 1u);
       return *ParseUtc(Posted()[0][name].get<std::string>());
     };
     EXPECT_GE(time("endsAt"), theirs + minutes(1));
@@ -384,6 +394,15 @@ TEST_F(AlertSenderTest, AWrongClockNeitherEndsNorKeepsAnAlert) {
     EXPECT_EQ(Step(), 1u);
     EXPECT_LE(time("endsAt"), theirs);
     EXPECT_LE(time("startsAt"), time("endsAt"));
+    snapshot_.local.drill = clock_.System() + minutes(20);  // of our own clock
+    store_.Publish(snapshot_);
+    transport_.Answer(200);
+    EXPECT_EQ(Step(), 1u);
+    EXPECT_GE(time("endsAt"), theirs + minutes(1));
+    snapshot_.local.drill.reset();
+    store_.Publish(snapshot_);
+    transport_.Answer(200);
+    EXPECT_EQ(Step(), 1u);
   }
 }
 
