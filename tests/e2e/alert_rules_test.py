@@ -478,6 +478,19 @@ class QualityTest(Case):
         self.assertEqual(TABLE.findall(readme), [table()],
                          "if that is meant, run again with UPDATE_GOLDEN=1")
 
+    def test_the_readme_puts_every_name_of_ones_own_in(self):
+        folder = os.path.join(self.copies(shipped("rules"), {}), "rules")
+        commands = re.findall(r"^    (sed .*)$", read(README), re.MULTILINE)
+        self.assertEqual(len(commands), 3)
+        for command in commands:
+            subprocess.run(["bash", "-c", command], cwd=folder, check=True)
+        for path in glob.glob(os.path.join(folder, "*.yml")):
+            text = read(path)
+            for placeholder in ("aliyun-ecs-exporter\"", "runbooks.example", "grafana.example"):
+                self.assertNotIn(placeholder, text)
+            self.assertIn("https://wiki.your.org/aliyun-ecs/RUNBOOKS.md#", text)
+            self.assertIn("https://grafana.your.org/d/aliyun-ecs-", text)
+
 
 class MutationTest(Case):
     def test_each_mistake_is_seen(self):
