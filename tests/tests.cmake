@@ -25,7 +25,7 @@ set(e2e_tests alertmanager_direct bad_input clients drill failure monitoring_obj
 if(NOT ALIYUN_ECS_SANITIZE)
   # One is about time, of a program of one thread that it starts a thousand times; one is about text,
   # and runs every unit test again; and those of the alerts are about other people's programs.
-  list(APPEND e2e_tests alert_rules alertmanager check page_formats runbooks)
+  list(APPEND e2e_tests alert_chain alert_rules alertmanager check page_formats runbooks)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
