@@ -25,16 +25,11 @@ CHECK = os.path.join(harness.BIN, "check_aliyun_ecs")
 
 PARTS = ["Meaning", "Impact", "First three commands", "How to fix", "How to silence"]
 
-# What other branches of the work bring; each must go from here with its coming.
-METRICS_TO_COME = {"aliyun_ecs_spot_drill_timestamp_seconds", "aliyun_ecs_alertmanager_notifications_total",
-                   "aliyun_ecs_alertmanager_notifications_failed_total"}
-FLAGS_TO_COME = {"--drill.file", "--alertmanager.url", "--alertmanager.http-config"}
-
 # These need the vendor's API, a running systemd, or what is not in a test's machine.
 ELSEWHERE = {"aliyun", "journalctl", "systemctl", "timedatectl", "cloud-init"}
 HERE = {"amtool", "promtool", "curl", "check_aliyun_ecs", "aliyun_ecs_exporter", "metadata", "ip", "ss"}
 
-# Queries that find nothing while all is well, or whose metric is to come.
+# Queries that find nothing while all is well.
 MAY_BE_EMPTY = ("up{job", "aliyun_ecs_spot_drill_timestamp_seconds",
                 "increase(aliyun_ecs_alertmanager_notifications_failed_total")
 
@@ -121,8 +116,7 @@ class RunbooksTest(alerting.Case, private_network.Case):
         # One that ends like this stands for several: aliyun_ecs_instance_max_netbw_.*
         begun = {name for name in named if name.endswith("_")}
         self.assertTrue(all(any(name.startswith(begin) for name in known) for begin in begun), begun)
-        self.assertEqual(named - begun - known - METRICS_TO_COME, set())
-        self.assertEqual(METRICS_TO_COME & known, set(), "no longer to come")
+        self.assertEqual(named - begun - known, set())
 
     def test_names_only_flags_that_are_there(self):
         helps = {each: subprocess.run([os.path.join(harness.BIN, each), "--help"], capture_output=True,
@@ -137,8 +131,7 @@ class RunbooksTest(alerting.Case, private_network.Case):
         sentences = re.sub(r"^ *```.*?^ *```$", "", self.text, flags=re.MULTILINE | re.DOTALL)
         mentioned = {flag for flag in long_flags(sentences) if "." in flag}
         self.assertGreater(len(mentioned), 8)
-        self.assertEqual(mentioned - flags["aliyun_ecs_exporter"] - FLAGS_TO_COME, set())
-        self.assertEqual(FLAGS_TO_COME & flags["aliyun_ecs_exporter"], set(), "no longer to come")
+        self.assertEqual(mentioned - flags["aliyun_ecs_exporter"], set())
 
     def test_the_policy_refuses_what_the_vendor_says(self):
         (policy,) = re.findall(r"```json\n(.*?)```", self.text, re.DOTALL)
