@@ -31,6 +31,9 @@ PATHS = {"spot": ["/alertmanager", "/dingtalk/spot/send", "/prometheusalert?type
 KNOWN = {"alertname": "AliyunEcsSpotTerminationKnown", "severity": "none", "job": "ours"}
 OURS, NODES = "192.0.2.{n}:10200", "192.0.2.{n}:9100"
 
+# Where alerts of the same job and instance may come from.
+EXTERNAL = {"cluster": "east", "region": "cn-hangzhou"}
+
 # One case of inhibition: the rule that decides it, counted from 0, or None where nothing may inhibit;
 # the alert that is the cause, and the other. {n} is another number in every case.
 Case = collections.namedtuple("Case", "rule source target")
@@ -70,6 +73,11 @@ INHIBITIONS = [
     Case(None, alert("AliyunEcsExporterManyDown", "job{n}"),
          alert("AliyunEcsExporterDown", "another{n}", instance=OURS)),
 ]
+# What is inhibited stays so with external labels, but not by what comes from elsewhere.
+INHIBITIONS += [
+    Case(rule, {**case.source, **EXTERNAL}, {**case.target, **EXTERNAL, **elsewhere})
+    for case in INHIBITIONS if case.rule is not None
+    for rule, elsewhere in ((case.rule, {}), (None, {"cluster": "west"}), (None, {"region": "cn-beijing"}))]
 
 
 def numbered(labels, number):
