@@ -271,10 +271,10 @@ class AlertmanagerTest(alerting.Case):
             self.wait_until(self.inhibited,
                             {n for n, case in cases.items() if case.rule not in (None, number)})
 
-    def test_the_relabelling_of_its_comment_makes_one_host_of_two_ports(self):
+    def test_the_relabelling_of_its_comment_makes_one_host_of_two_ports_and_drops_the_replica(self):
         self.start_with()
         (prometheus,) = self.need("prometheus")
-        comment = re.search(r"^  #   alerting:\n(?:  #   .*\n)+",
+        comment = re.search(r"^#   alerting:\n(?:#   .*\n)+",
                             alerting.read("alerts", "alertmanager.example.yml"), re.MULTILINE)[0]
         rules = [{"alert": name, "expr": "vector(1)", "labels": {"job": job, "instance": instance}}
                  for name, job, instance in (("AliyunEcsSpotTerminationKnown", "ours", "192.0.2.7:10200"),
@@ -283,9 +283,10 @@ class AlertmanagerTest(alerting.Case):
                                              ("NodeDown", "node", "[2001:db8::7]:9100"),
                                              ("AliyunEcsSpotDrill", "ours", "192.0.2.7:10200"))]
         self.file("rules.yml", json.dumps({"groups": [{"name": "all", "interval": "1s", "rules": rules}]}))
-        config = self.file("prometheus.yml", without("^  #   ", comment) + f"""
+        config = self.file("prometheus.yml", without("^#   ", comment) + f"""
   alertmanagers: [{{static_configs: [{{targets: ["{self.alertmanager}"]}}]}}]
 rule_files: [rules.yml]
+global: {{external_labels: {{cluster: east, replica: a, prometheus_replica: b, __replica__: c}}}}
 """)
         # It finds Alertmanager some seconds after the first alerts, and would send them again in a minute.
         self.start(prometheus, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
@@ -298,6 +299,9 @@ rule_files: [rules.yml]
                  ("InstanceDown", "192.0.2.7", True),
                  ("InstanceDown", "192.0.2.70", False),
                  ("NodeDown", "[2001:db8::7]", False)])
+        for found in self.alerts():
+            self.assertEqual(found["labels"].keys() - {"instance_host"},
+                             {"alertname", "job", "instance", "cluster"})
 
 
 if __name__ == "__main__":
