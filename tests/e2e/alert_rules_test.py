@@ -39,10 +39,10 @@ FOREIGN = {"up": set(),
 COUNTDOWNS = re.compile(r"_(in|expires_in)_seconds\b")
 
 # What is no metric in an expression.
-WORDS = set("""absent and by changes count count_over_time group_left group_right increase
-    label_replace last_over_time max max_over_time min min_over_time on or predict_linear rate sum
-    time topk unless without""".split())
-LISTS = re.compile(r"\b(?:by|without|on|group_left|group_right) \(([^)]*)\)")
+WORDS = set("""absent and by changes count count_over_time group_left group_right ignoring increase
+    label_replace last_over_time max max_over_time min min_over_time on or predict_linear rate resets
+    sum time topk unless without""".split())
+LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right) \(([^)]*)\)")
 # Windows that are no number of scrapes do not matter: a subquery evaluates.
 WINDOW = re.compile(r"\[(\d+)([smhd])\]")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -50,10 +50,25 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SPOT_WITHOUT_IDENTITY = """\
           or on (job, instance)
           (
-            last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m]) > time() - 600
-            unless on (job, instance)
+            (
+              aliyun_ecs_spot_termination_timestamp_seconds
+              or on (job, instance)
+              (
+                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])
+                unless on (job, instance) aliyun_ecs_spot_termination_state{state="none"} == 1
+              )
+            ) > time() - 600
+            unless ignoring (state)
             last_over_time(aliyun_ecs_spot_termination_state{state="none"}[3m]) == 1
           )
+"""
+KNOWN_WITHDRAWN = '''unless ignoring (state)
+          last_over_time(aliyun_ecs_spot_termination_state{state="none"}[15m]) == 1
+'''
+HELD = """\
+              or on (job, instance)
+              (
+                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])
 """
 
 # File, what is there, what a mistake would make of it, and the test group that must see it.
@@ -98,7 +113,26 @@ MUTATIONS = [
      "aliyun_ecs_spot_drill_timestamp_seconds > time() - 600",
      "a drill that was ended is over, and so is one whose time is a minute past"),
     ("spot", "severity: drill", "severity: critical", "a drill fires as a drill and nothing else"),
-    ("spot_long", "sum without (state) (", "(", "a state that is unknown for three minutes fires"),
+    ("spot", "unless ignoring (state)\n            last", "unless on (job, instance)\n            last",
+     "a notice soon after a roll-out stands, whatever the old pod said"),
+    ("spot", "unless ignoring (state)\n            last", "unless on (job, instance)\n            last",
+     "a notice stands where another cluster has the same address"),
+    ("spot", KNOWN_WITHDRAWN, KNOWN_WITHDRAWN.replace("ignoring (state)", "on (job, instance)"),
+     "a notice soon after a roll-out stands, whatever the old pod said"),
+    ("spot", HELD, HELD.replace(" on (job, instance)", ""),
+     "another pod during a notice is one page at a time, over the gap too"),
+    ("spot", 'unless on (job, instance) aliyun_ecs_spot_termination_state{state="none"} == 1', "",
+     "another machine under another label of the target has no notice"),
+    ("spot", 'unless on (job, instance)\n          aliyun_ecs_spot_termination_state{state="none"} == 1', "",
+     "another machine under another label of the target has no notice"),
+    ("spot", "max without (instance_id, instance_name, instance_type, zone_id) (\n            (", "((",
+     "a target that is there twice silences no notice, drill or unknown state"),
+    ("spot", "max without (instance_id, instance_name, instance_type, zone_id) (\n            aliyun", "(aliyun",
+     "a target that is there twice silences no notice, drill or unknown state"),
+    ("spot", "max without (state, instance_id, instance_name, instance_type, zone_id)", "max without (state)",
+     "a target that is there twice silences no notice, drill or unknown state"),
+    ("spot_long", "max without (state, instance_id, instance_name, instance_type, zone_id) (", "(",
+     "a state that is unknown for three minutes fires"),
     ("spot_long", 'state="unknown"', 'state="scheduled"', "a state that is unknown for three minutes fires"),
     ("spot_fleet", ">= 3)", ">= 2)", "two notices are silent however few instances there are"),
     ("spot_fleet", ">= 3)", ">= 4)", "three notices of thirty fire"),
@@ -149,6 +183,14 @@ MUTATIONS = [
     ("exporter", 'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[15m]) == 1',
      'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[15m]) == 2',
      "an exporter whose notice was withdrawn is down when it is"),
+    ("exporter", "unless ignoring (state)", "unless on (job, instance)",
+     "an announced end is known, whatever the old pod said before a roll-out"),
+    ("exporter", """\
+          or
+          up{job="aliyun-ecs-exporter"} == 0
+          and ignoring (state)
+          last_over_time(aliyun_ecs_spot_termination_state{state="none"}[15m]) == 1
+""", "", "another machine under another label of the target is down when it is"),
     ("exporter", 'absent(up{job="aliyun-ecs-exporter"})', "absent(up)", "a job that was never configured fires"),
     ("exporter", ">= 3)", ">= 2)", "two that do not answer are not many, nor are three of thirteen"),
     ("exporter", ">= 0.25", ">= 0.23", "two that do not answer are not many, nor are three of thirteen"),
