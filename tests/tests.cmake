@@ -29,7 +29,7 @@ if(NOT ALIYUN_ECS_SANITIZE)
 endif()
 if(NOT ALIYUN_ECS_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Nothing that is compiled here: once is enough.
-  list(APPEND e2e_tests alert_rules alertmanager)
+  list(APPEND e2e_tests alert_rules alertmanager vmalert)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
