@@ -139,7 +139,7 @@ class AlertThread {
  public:
   AlertThread(const Options& options, const Url& url, const Exporter& exporter)
       : sender_(
-            url.HostAndPort(), options.alertmanager_labels,
+            url.HostAndPort(), options.added_to_alerts,
             [config = options.alertmanager_http_config, url = url.ToString()] {
               return Connect(config, url);
             },
@@ -388,6 +388,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
 }
 
 int Main(int argc, const char* const* argv) {
+  ForbidCoreFiles();
   const Reread reread = [&] { return ReadOptions(argc, argv, ProcessEnvironment()); };
   Invocation invocation = reread();
   switch (invocation.action) {
@@ -400,7 +401,6 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRun:
       break;
   }
-  ForbidCoreFiles();
   // By default every few threads get a heap of their own, and each keeps what it once had.
   mallopt(M_ARENA_MAX, 2);
   const Signals signals;

@@ -246,20 +246,34 @@ bool IsLabelName(std::string_view text) {
                      [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 
-std::optional<std::string> TakeAlertmanagerLabel(Options& options, const std::string& text) {
+// NAME=VALUE, into `added`; `own` are those that the alerts have by themselves.
+std::optional<std::string> TakeAddition(AlertLabels& added, const std::string& text,
+                                        const std::vector<std::string_view>& own,
+                                        std::string_view kind, std::string_view example) {
   const auto equals = std::min(text.find('='), text.size());
   const std::string name = text.substr(0, equals);
   const std::string value = text.substr(std::min(equals + 1, text.size()));
   if (!IsLabelName(name) || value.empty() || !IsPrintableUtf8(value)) {
-    return "a label and its value like job=aliyun-ecs-exporter";
+    return fmt::format("{} and its value like {}", kind, example);
   }
-  const auto is_name = [&](std::string_view other) { return other == name; };
-  if (std::any_of(kRuleLabels.begin(), kRuleLabels.end(), is_name) ||
-      std::any_of(kIdentityLabels.begin(), kIdentityLabels.end(), is_name)) {
-    return "a label that the alerts do not have by themselves";
+  if (std::find(own.begin(), own.end(), name) != own.end()) {
+    return fmt::format("{} that the alerts do not have by themselves", kind);
   }
-  if (!options.alertmanager_labels.emplace(name, value).second) return "a label that is given once";
+  if (!added.emplace(name, value).second) return fmt::format("{} that is given once", kind);
   return std::nullopt;
+}
+
+std::optional<std::string> TakeAlertmanagerLabel(Options& options, const std::string& text) {
+  std::vector<std::string_view> own(kRuleLabels.begin(), kRuleLabels.end());
+  own.insert(own.end(), kIdentityLabels.begin(), kIdentityLabels.end());
+  return TakeAddition(options.added_to_alerts.labels, text, own, "a label",
+                      "job=aliyun-ecs-exporter");
+}
+
+std::optional<std::string> TakeAlertmanagerAnnotation(Options& options, const std::string& text) {
+  return TakeAddition(options.added_to_alerts.annotations, text,
+                      {kOwnAnnotations.begin(), kOwnAnnotations.end()}, "an annotation",
+                      "runbook_url=https://wiki.example/spot");
 }
 
 std::optional<std::string> TakeAlertmanagerHttpConfig(Options& options, const std::string& text) {
@@ -369,6 +383,9 @@ constexpr Setting kSettings[] = {
     {"alertmanager.label", true, "", "NAME=VALUE",
      "a label that Prometheus adds (job, instance, external labels), so that its alert is the same",
      &TakeAlertmanagerLabel},
+    {"alertmanager.annotation", true, "", "NAME=VALUE",
+     "an annotation like runbook_url, which the rules have and the exporter cannot know",
+     &TakeAlertmanagerAnnotation},
     {"alertmanager.http-config", false, "", "FILE",
      "credentials and certificates for the Alertmanagers (YAML, as Prometheus' http_config)",
      &TakeAlertmanagerHttpConfig},
@@ -407,9 +424,11 @@ bool IsOfKubernetes(std::string_view environment_name) {
          rest.starts_with("PORT_");
 }
 
-// A URL may hold a password, though none is allowed to.
-std::string WithoutUserInfo(std::string value) {
+// A URL may hold a password or a token, though none is allowed to.
+std::string WithoutSecrets(std::string value) {
   const auto scheme = value.find("://");
+  const auto query = value.find('?', std::min(scheme, value.size()));
+  if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
   const auto at = value.rfind('@');
   if (scheme == std::string::npos || at == std::string::npos || at < scheme + 3) return value;
   return value.replace(scheme + 3, at - scheme - 3, "...");
@@ -549,9 +568,8 @@ Options Reader::MakeOptions() {
     for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
-      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name,
-                           JsonQuote(WithoutUserInfo(value)), source.empty() ? "" : " ", source,
-                           *allowed));
+      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(WithoutSecrets(value)),
+                           source.empty() ? "" : " ", source, *allowed));
     }
   }
   // One request in each spot interval, and one in 20 s for everything else.
@@ -585,7 +603,8 @@ Options Reader::MakeOptions() {
                            complaint));
     }
   }
-  for (const auto* const name : {"alertmanager.label", "alertmanager.http-config"}) {
+  for (const auto* const name :
+       {"alertmanager.label", "alertmanager.annotation", "alertmanager.http-config"}) {
     if (settings.at(name).empty() || !settings.at("alertmanager.url").empty()) continue;
     Complain(fmt::format("--{}: there is no --alertmanager.url that it could serve", name));
   }

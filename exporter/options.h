@@ -27,7 +27,7 @@ struct Options {
   std::string spot_notice_file;  // empty: none
   std::string drill_file;        // empty: none
   std::vector<Url> alertmanagers;
-  AlertLabels alertmanager_labels;
+  AddedToAlerts added_to_alerts;
   std::string alertmanager_http_config;  // empty: none
   ClientOptions client;
   PollOptions poll;

@@ -18,7 +18,7 @@ YamlSection::YamlSection(const YAML::Node& node, std::string name, Complaints& c
     if (!entry.first.IsScalar()) {
       Complain(Itself() + " has a key that is not a word");
     } else if (!values_.emplace(entry.first.Scalar(), entry.second).second) {
-      Complain(PathOfUnknown(entry.first.Scalar()) + " is given twice");
+      ComplainOfKey(entry.first.Scalar(), entry.second, "is given twice");
     }
   }
 }
@@ -30,8 +30,11 @@ std::string YamlSection::Path(const std::string& key) const {
   return name_.empty() ? word : name_ + "." + word;
 }
 
-std::string YamlSection::PathOfUnknown(const std::string& key) const {
-  return Path(key.substr(0, key.find(':')));
+void YamlSection::ComplainOfKey(const std::string& key, const YAML::Node& value,
+                                const std::string& what) {
+  constexpr std::string_view kOfWords = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  const bool word = !value.IsNull() && key.find_first_not_of(kOfWords) == std::string::npos;
+  Complain((word ? Path(key) : "what stands in " + Itself()) + " " + what);
 }
 
 std::optional<YAML::Node> YamlSection::Take(const std::string& key) {
@@ -99,7 +102,7 @@ std::map<std::string, std::string> YamlSection::TakeWords() {
 
 void YamlSection::RefuseTheRest() {
   for (const auto& [key, node] : values_) {
-    Complain(PathOfUnknown(key) + " is not a key that is understood here");
+    ComplainOfKey(key, node, "is not a key that is understood here");
   }
 }
 

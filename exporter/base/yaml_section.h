@@ -46,8 +46,9 @@ class YamlSection {
   void RefuseTheRest();
 
  private:
-  // The same as Path, of a key that nobody asked for. In "password:secret" a blank was forgotten.
-  [[nodiscard]] std::string PathOfUnknown(const std::string& key) const;
+  // Of a key that nobody asked for. Names it only when it looks like one: in "password:secret" and
+  // "{password: se,cret}" a part of a value is a key.
+  void ComplainOfKey(const std::string& key, const YAML::Node& value, const std::string& what);
   [[nodiscard]] std::string Itself() const { return name_.empty() ? "the file" : name_; }
 
   std::string name_;

@@ -127,6 +127,8 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
   const auto set = [&](CURLoption option, const std::string& value) {
     if (!value.empty()) curl_easy_setopt(easy, option, value.c_str());
   };
+  // Instead of the system's: libcurl would go on trusting its folder, too.
+  if (!access.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   set(CURLOPT_CAINFO, access.ca_file);
   set(CURLOPT_SSLCERT, access.cert_file);
   set(CURLOPT_SSLKEY, access.key_file);

@@ -13,6 +13,12 @@ using std::chrono::seconds;
 
 constexpr Duration kResend = seconds(15);
 constexpr Duration kTimeout = seconds(5);
+
+// An end is told sooner again at first: Prometheus may in between have told that the alert stands,
+// as long as it has not scraped the news.
+constexpr Duration kSettling = seconds(15);
+constexpr Duration kResendOfEnd = seconds(3);
+
 constexpr Duration kFirstRetry = seconds(1);
 constexpr Duration kLongestRetry = seconds(30);
 constexpr Duration kLongestRetryAfter = seconds(60);  // a notice lives five minutes
@@ -25,24 +31,17 @@ constexpr Duration kWaitForIdentity = seconds(2);
 // Nothing is due; a call that comes too early does no harm.
 constexpr Duration kIdle = std::chrono::hours(1);
 
-// What the wall clock of others may show; ours may be wrong.
+// What the wall clock of others may show, at the earliest; ours may be wrong.
 SystemTime Earlier(const Snapshot& snapshot, Instant now) {
   return std::min(now.system, snapshot.ServiceTime(now.system));
 }
-SystemTime Later(const Snapshot& snapshot, Instant now) {
-  return std::max(now.system, snapshot.ServiceTime(now.system));
-}
 
-// Asking the same again will hardly help: the request or the URL is wrong.
-bool IsRefusal(int status) {
-  constexpr int kMayPass[] = {401, 403, 408, 429};  // other credentials, or another moment
-  return status >= 300 && status < 500 &&
-         std::find(std::begin(kMayPass), std::end(kMayPass), status) == std::end(kMayPass);
-}
+// Asking the same again will hardly help.
+bool IsRefusal(int status) { return status == 400 || status == 413; }
 
 }  // namespace
 
-AlertSender::AlertSender(std::string alertmanager, AlertLabels added, Connect connect,
+AlertSender::AlertSender(std::string alertmanager, AddedToAlerts added, Connect connect,
                          const Clock& clock, const SnapshotStore& store, std::uint64_t jitter_seed)
     : alertmanager_(std::move(alertmanager)),
       added_(std::move(added)),
@@ -80,11 +79,16 @@ std::optional<SteadyTime> AlertSender::Follow(const Snapshot& snapshot, Instant 
     if (entry.over || entry.alert.annotations != alert.annotations) news_ = true;
     if (entry.over) {
       entry.over = entry.taken = false;
+      entry.forgotten_at = {};
     } else {
       alert.starts_at = std::min(alert.starts_at, entry.alert.starts_at);
     }
-    alert.ends_at = std::max(alert.ends_at, Later(snapshot, now) + 4 * kResend);
-    entry.forgotten_at = now.steady + (alert.ends_at - Earlier(snapshot, now));
+    // Alertmanager refuses what begins after its end, as it seems when a clock was set back.
+    alert.starts_at = std::min(alert.starts_at, Earlier(snapshot, now));
+    alert.ends_at = std::max(alert.ends_at, snapshot.ServiceTime(now.system) + 4 * kResend);
+    // It keeps the latest end that it was told of one that stands.
+    entry.forgotten_at =
+        std::max(entry.forgotten_at, now.steady + (alert.ends_at - Earlier(snapshot, now)));
     entry.alert = alert;
   }
   End(snapshot, now, standing);
@@ -100,6 +104,7 @@ void AlertSender::End(const Snapshot& snapshot, Instant now, const std::vector<A
     if (!stands && !entry.over) {
       entry.over = true;
       entry.taken = false;
+      entry.over_since = now.steady;
       // One that ended before it began would be refused.
       entry.alert.ends_at = Earlier(snapshot, now);
       entry.alert.starts_at = std::min(entry.alert.starts_at, entry.alert.ends_at);
@@ -146,15 +151,16 @@ void AlertSender::OnTaken() {
   if (std::exchange(failures_, 0) > 0) {
     Log(LogLevel::kInfo, "Alertmanager takes alerts again", {{"alertmanager", alertmanager_}});
   }
-  due_ = clock_.Steady() + kResend;
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    Entry& entry = it->second;
+  const SteadyTime now = clock_.Steady();
+  Duration pause = kResend;
+  for (auto& [labels, entry] : entries_) {
     if (!std::exchange(entry.taken, true)) {
       Log(LogLevel::kInfo, entry.over ? "Alertmanager knows that it is over" : "alert sent",
-          {{"alert", entry.alert.labels.at("alertname")}, {"alertmanager", alertmanager_}});
+          {{"alert", labels.at("alertname")}, {"alertmanager", alertmanager_}});
     }
-    it = entry.over ? entries_.erase(it) : std::next(it);
+    if (entry.over && now - entry.over_since < kSettling) pause = kResendOfEnd;
   }
+  due_ = now + pause;
 }
 
 void AlertSender::OnFailed(const std::string& reason, const HttpResponse* response) {

@@ -22,8 +22,10 @@ namespace aliyun_ecs {
 // Posts what stands to one Alertmanager: at once when something is new, moved or over, every
 // quarter of a minute while it stands, and after a failure again and again, more and more slowly.
 //
-// What no longer stands is posted as ended until Alertmanager has taken that. Each post of what
-// does stand says until when it stands without being heard of again (StandingAlerts).
+// What no longer stands is posted as ended, as often, until it would have ended by itself, as
+// Prometheus does: an Alertmanager whose clock is behind takes an end for one to come and keeps the
+// later one, and another poster may still say that it stands. Each post of what does stand says
+// until when it stands without being heard of again (StandingAlerts).
 //
 // Step is to be called from one thread, which may wait there for Alertmanager; Counts from any. The
 // clock and the store outlive the sender.
@@ -34,7 +36,7 @@ class AlertSender {
   using Connect = std::function<Result<std::unique_ptr<HttpTransport>>()>;
 
   // `alertmanager`: HOST:PORT, as the log and the counts call it.
-  AlertSender(std::string alertmanager, AlertLabels added, Connect connect, const Clock& clock,
+  AlertSender(std::string alertmanager, AddedToAlerts added, Connect connect, const Clock& clock,
               const SnapshotStore& store, std::uint64_t jitter_seed);
 
   // Does what is due, at most one post. Returns when to call again; calling earlier is harmless,
@@ -48,6 +50,7 @@ class AlertSender {
     Alert alert;
     bool taken = false;  // as it is now: standing, or over
     bool over = false;
+    SteadyTime over_since{};
     SteadyTime forgotten_at{};  // it ends there without us
   };
 
@@ -60,7 +63,7 @@ class AlertSender {
   void OnFailed(const std::string& reason, const HttpResponse* response = nullptr);
 
   const std::string alertmanager_;
-  const AlertLabels added_;
+  const AddedToAlerts added_;
   const Connect connect_;
   const Clock& clock_;
   const SnapshotStore& store_;

@@ -66,9 +66,10 @@ std::string LongNameOf(const AlertLabels& labels) {
   return text.empty() ? "an instance of unknown name" : text;
 }
 
-Alert NoticeAlert(const Snapshot& snapshot, const SpotVerdict& spot, const AlertLabels& added) {
+Alert NoticeAlert(const Snapshot& snapshot, const SpotVerdict& spot, const AddedToAlerts& added) {
   Alert alert;
-  alert.labels = LabelsOf(snapshot, added, "AliyunEcsSpotTerminationScheduled", "critical");
+  alert.annotations = added.annotations;
+  alert.labels = LabelsOf(snapshot, added.labels, "AliyunEcsSpotTerminationScheduled", "critical");
   const std::string time = TimeInText(*spot.termination);
   alert.annotations["summary"] =
       "Spot instance " + ShortNameOf(alert.labels) + " will be taken away at " + time;
@@ -82,9 +83,10 @@ Alert NoticeAlert(const Snapshot& snapshot, const SpotVerdict& spot, const Alert
 }
 
 Alert DrillAlert(const Snapshot& snapshot, SystemTime drill, Instant now,
-                 const AlertLabels& added) {
+                 const AddedToAlerts& added) {
   Alert alert;
-  alert.labels = LabelsOf(snapshot, added, "AliyunEcsSpotDrill", "drill");
+  alert.annotations = added.annotations;
+  alert.labels = LabelsOf(snapshot, added.labels, "AliyunEcsSpotDrill", "drill");
   const std::string time = TimeInText(drill);
   alert.annotations["summary"] =
       "DRILL: spot instance " + ShortNameOf(alert.labels) + " plays a termination at " + time;
@@ -92,7 +94,7 @@ Alert DrillAlert(const Snapshot& snapshot, SystemTime drill, Instant now,
       "This is a drill. Nothing is taken away. It plays a termination at " + time + ": " +
       LongNameOf(alert.labels) + ". It ends by itself, or when its file is removed.";
   alert.starts_at = now.system;
-  alert.ends_at = drill;
+  alert.ends_at = snapshot.ServiceTime(drill);  // what others call that moment
   return alert;
 }
 
@@ -100,7 +102,8 @@ Alert DrillAlert(const Snapshot& snapshot, SystemTime drill, Instant now,
 
 bool IsIdentityKnown(const Snapshot& snapshot) { return IdentityOf(snapshot).has_value(); }
 
-std::vector<Alert> StandingAlerts(const Snapshot& snapshot, Instant now, const AlertLabels& added) {
+std::vector<Alert> StandingAlerts(const Snapshot& snapshot, Instant now,
+                                  const AddedToAlerts& added) {
   std::vector<Alert> alerts;
   const SpotVerdict spot = JudgeSpot(snapshot, now);
   if (spot.termination) alerts.push_back(NoticeAlert(snapshot, spot, added));

@@ -78,3 +78,5 @@ print(f"{'after the notice':30} {'median':>8} {'worst':>8} {'goal':>8}   of {run
 for stage, seconds in measured.items():
     goal = f"{goals[stage]:6} s" if stage in goals else ""
     print(f"  {stage:28} {statistics.median(seconds):6.1f} s {max(seconds):6.1f} s {goal:>8}")
+if any(max(measured[stage]) > goal for stage, goal in goals.items()):
+    sys.exit("a goal was missed")

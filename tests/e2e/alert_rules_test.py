@@ -54,12 +54,12 @@ SPOT_WITHOUT_IDENTITY = """\
               aliyun_ecs_spot_termination_timestamp_seconds
               or on (job, instance)
               (
-                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])
+                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[10m]) > time() - 60
                 unless on (job, instance) aliyun_ecs_spot_termination_state{state="none"} == 1
               )
             ) > time() - 600
             unless ignoring (state)
-            last_over_time(aliyun_ecs_spot_termination_state{state="none"}[3m]) == 1
+            last_over_time(aliyun_ecs_spot_termination_state{state="none"}[10m]) == 1
           )
 """
 KNOWN_WITHDRAWN = '''unless ignoring (state)
@@ -68,7 +68,7 @@ KNOWN_WITHDRAWN = '''unless ignoring (state)
 HELD = """\
               or on (job, instance)
               (
-                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])
+                last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[10m]) > time() - 60
 """
 
 OWN_JOB = "monitoring/aliyun-ecs"  # as the Prometheus operator names them
@@ -120,27 +120,28 @@ tests:
 
 # File, what is there, what a mistake would make of it, and the test group that must see it.
 MUTATIONS = [
+    ("spot_long", "> time() - 60\n", "\n", "a page ends a minute past the end of the instance, which stays known for 15"),
     ("spot_long", "> time() - 600", "> time() + 60",
      "a notice whose time is ten minutes past is over, whatever still shows it"),
     ("spot", SPOT_WITHOUT_IDENTITY, "",
      "a notice fires where the identity is unknown, and gets it when it is known"),
     ("spot", SPOT_WITHOUT_IDENTITY, SPOT_WITHOUT_IDENTITY.replace(" on (job, instance)", "", 1),
      "a notice fires with the identity at the first evaluation after its scrape"),
-    ("spot", "topk by (job, instance) (1, last_over_time(aliyun_ecs_instance_info[3m]))",
-     "last_over_time(aliyun_ecs_instance_info[3m])",
+    ("spot", "topk by (job, instance) (1, last_over_time(aliyun_ecs_instance_info[10m]))",
+     "last_over_time(aliyun_ecs_instance_info[10m])",
      "one instance with two identities does not silence the others"),
-    ("spot", "last_over_time(aliyun_ecs_instance_info[3m])", "aliyun_ecs_instance_info",
+    ("spot", "last_over_time(aliyun_ecs_instance_info[10m])", "aliyun_ecs_instance_info",
      "a restart of the exporter changes nothing"),
-    ("spot", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])",
+    ("spot", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[10m])",
      "aliyun_ecs_spot_termination_timestamp_seconds", "a restart of the exporter changes nothing"),
-    ("spot_long", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[3m])",
+    ("spot_long", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[10m])",
      "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[4m])",
-     "a page stays for three minutes after the target has gone, and the end known for 15"),
-    ("spot", 'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[3m]) == 1',
+     "a target that is drained away pages until its instance is gone"),
+    ("spot", 'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[10m]) == 1',
      'aliyun_ecs_spot_termination_state{state="none"} == 1',
      "a withdrawn notice stays so when the target goes"),
-    ("spot", 'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[3m]) == 1',
-     'max_over_time(aliyun_ecs_spot_termination_state{state="none"}[3m]) == 1',
+    ("spot", 'last_over_time(aliyun_ecs_spot_termination_state{state="none"}[10m]) == 1',
+     'max_over_time(aliyun_ecs_spot_termination_state{state="none"}[10m]) == 1',
      "a notice fires with the identity at the first evaluation after its scrape"),
     ("spot", "instance_id, instance_name, instance_type, zone_id", "instance_id, instance_type, zone_id",
      "a notice fires with the identity at the first evaluation after its scrape"),
@@ -152,10 +153,10 @@ MUTATIONS = [
      "a notice fires with the identity at the first evaluation after its scrape"),
     ("spot_long", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[15m])",
      "aliyun_ecs_spot_termination_timestamp_seconds",
-     "a page stays for three minutes after the target has gone, and the end known for 15"),
+     "a page ends a minute past the end of the instance, which stays known for 15"),
     ("spot_long", "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[15m])",
      "last_over_time(aliyun_ecs_spot_termination_timestamp_seconds[20m])",
-     "a page stays for three minutes after the target has gone, and the end known for 15"),
+     "a page ends a minute past the end of the instance, which stays known for 15"),
     ("spot", "aliyun_ecs_spot_drill_timestamp_seconds > time() - 60",
      "aliyun_ecs_spot_drill_timestamp_seconds > time() - 600",
      "a drill that was ended is over, and so is one whose time is a minute past"),
@@ -395,8 +396,7 @@ def expression_problems(rule, recorded):
         for label in re.findall(r"\w+", listed):
             if label not in labels:
                 problems.append(f"no label {label}")
-    # What is only held over a gap needs fewer scrapes in its window than a rate does.
-    for number, unit in WINDOW.findall(re.sub(r"last_over_time\([^()]*\[3m\]\)", "", expression)):
+    for number, unit in WINDOW.findall(expression):
         if int(number) * SECONDS[unit] < 300:
             problems.append(f"window of {number}{unit}")
     if "absent(" in expression and seconds(rule.get("for", "0s")) < 120:

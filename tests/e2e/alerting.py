@@ -183,9 +183,16 @@ class Case(harness.Case):
         """What to start it with, where it is only unpacked."""
         if os.path.exists(_TEMPLATES):
             return []
+        return self.inside_mount_namespace(_WITH_TEMPLATES, TOOLS + _TEMPLATES)
+
+    def inside_mount_namespace(self, set_up, *arguments):
+        """What to start a program with, so that it alone sees what the shell command `set_up` mounts.
+
+        That is given the arguments and the program; it shifts the former and execs the latter.
+        """
         refusals = []
         for flags in (["--mount"], ["--mount", "--map-root-user"]):
-            inside = ["unshare", *flags, "--", "sh", "-c", _WITH_TEMPLATES, "sh", TOOLS + _TEMPLATES]
+            inside = ["unshare", *flags, "--", "sh", "-c", set_up, "sh", *arguments]
             try:
                 probe = subprocess.run([*inside, "true"], capture_output=True, text=True, check=False)
             except OSError as error:

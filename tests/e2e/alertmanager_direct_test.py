@@ -3,10 +3,12 @@
 import base64
 import collections
 import contextlib
+import datetime
 import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -24,6 +26,12 @@ CONFIG = """
 route: {{receiver: webhook, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
 receivers: [{{name: webhook, webhook_configs: [{{url: "http://{}/hook", send_resolved: true}}]}}]
 """
+
+# A post may hang for 5 s; whoever waits for it takes longer than this.
+TOO_LONG = 4
+
+# Lets this program trust whoever the folder's certificates stand for, and changes nothing for others.
+TRUSTING = 'mount --bind "$1" /etc/ssl/certs && shift && exec "$@"'
 
 Request = collections.namedtuple("Request", "path authorization alerts")
 
@@ -146,6 +154,10 @@ class AlertmanagerDirectTest(alerting.Case):
                        cwd=self.folder, check=True, stderr=subprocess.DEVNULL)
         return os.path.join(self.folder, name)
 
+    @staticmethod
+    def is_over(alert):
+        return datetime.datetime.fromisoformat(alert["endsAt"]) <= datetime.datetime.now(datetime.timezone.utc)
+
     def tls_front(self):
         """One that wants our certificate, too."""
         server, client = self.certificate("server"), self.certificate("client")
@@ -174,7 +186,10 @@ class AlertmanagerDirectTest(alerting.Case):
         alert = self.webhook.wait_for(self.told("resolved"))[0]
         self.assertEqual(alert["labels"], self.labels())
         self.wait_until(self.alerts, [])
-        self.wait_until(lambda: self.counted(self.alertmanager), (2, 0))
+        # It is told again, for an Alertmanager whose clock is behind.
+        self.wait_until(lambda: self.counted(self.alertmanager)[0] >= 4, True)
+        self.assertEqual(self.counted(self.alertmanager)[1], 0)
+        self.assertEqual(len(self.told("resolved")(self.webhook.posts)), 1)
 
     def test_the_alert_of_prometheus_is_the_same(self):
         self.start_chain()
@@ -241,12 +256,12 @@ class AlertmanagerDirectTest(alerting.Case):
         self.wait_until(lambda: self.sample('aliyun_ecs_spot_termination_state{state="none"}'), 1)
         begin = time.monotonic()
         self.page()
-        self.assertLess(time.monotonic() - begin, 1)
-        self.assertEqual(other.wait_for(2).alerts[0]["labels"]["alertname"], NOTICE)
+        self.assertLess(time.monotonic() - begin, TOO_LONG)
+        self.wait_until(lambda: self.is_over(other.requests[-1].alerts[0]), True)
         hanging.wait_for(len(hanging.requests) + 1)  # again, and hangs from now on
         begin = time.monotonic()
         self.assertEqual(self.exporter.stop(signal.SIGTERM), 0)
-        self.assertLess(time.monotonic() - begin, 2)
+        self.assertLess(time.monotonic() - begin, TOO_LONG)
 
     def test_shows_its_certificate_and_password_over_tls(self):
         front = self.tls_front()
@@ -270,6 +285,29 @@ class AlertmanagerDirectTest(alerting.Case):
             "tls_config: {cert_file: client.crt, key_file: client.key}\n")])
         self.exporter.wait_for("Alertmanager does not take the alerts")
         self.assertEqual(front.requests, [])
+
+    def test_trusts_the_system_only_where_no_other_certificate_is_named(self):
+        server, mine = self.certificate("server"), self.certificate("mine")
+        folder = os.path.join(self.folder, "certs")
+        os.mkdir(folder)
+        shutil.copy(server + ".crt", folder)
+        shutil.copy(mine + ".crt", os.path.join(folder, "ca-certificates.crt"))  # must be there
+        subprocess.run(["openssl", "rehash", folder], check=True)
+        inside = self.inside_mount_namespace(TRUSTING, folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(server + ".crt", server + ".key")
+        self.start_simulator()
+        self.set_notice()
+        for config, trusted in ((f"authorization: {{credentials: {TOKEN}}}\n", True),
+                                (f"authorization: {{credentials: {TOKEN}}}\ntls_config: {{ca_file: {mine}.crt}}\n",
+                                 False)):
+            front = self.start_front(context=context)
+            exporter = self.start(
+                *inside, harness.EXPORTER, "--web.listen-address=127.0.0.1:0",
+                f"--metadata.url=http://{self.metadata}", f"--alertmanager.url=https://{front.address}",
+                self.http_config(config))
+            exporter.wait_for('msg="alert sent"' if trusted else "Alertmanager does not take the alerts")
+            self.assertEqual(bool(front.requests), trusted)
 
     def test_a_token_that_was_replaced_is_read_again(self):
         front = self.start_front(status=401)

@@ -17,12 +17,13 @@ using testing::IsEmpty;
 
 // 2027-01-15 08:00:00 UTC
 constexpr Instant kNow{SteadyTime(seconds(10'000)), SystemTime(seconds(1'800'000'000))};
-const AlertLabels kAdded{{"job", "spot"}, {"instance", "192.0.2.1:10200"}, {"region", "east"}};
+const AddedToAlerts kAdded{{{"job", "spot"}, {"instance", "192.0.2.1:10200"}, {"region", "east"}},
+                           {{"runbook_url", "https://wiki.example/spot"}}};
 
 class StandingAlertsTest : public testing::Test {
  protected:
   // Of the one alert that stands.
-  [[nodiscard]] Alert One(Instant now = kNow, const AlertLabels& added = kAdded) const {
+  [[nodiscard]] Alert One(Instant now = kNow, const AddedToAlerts& added = kAdded) const {
     const auto alerts = StandingAlerts(snapshot_, now, added);
     EXPECT_EQ(alerts.size(), 1u);
     return alerts.empty() ? Alert() : alerts.front();
@@ -48,6 +49,7 @@ TEST_F(StandingAlertsTest, ANoticeIsTheAlertOfTheRule) {
                          "instance_id": "i-simulated", "instance_name": "web-1",
                          "instance_type": "ecs.g6e.large", "zone_id": "cn-hangzhou-i"},
               "annotations": {
+                "runbook_url": "https://wiki.example/spot",
                 "summary": "Spot instance i-simulated will be taken away at 2027-01-15 08:05:00 +0000 UTC",
                 "description": "Alibaba Cloud stops and releases the spot instance at 2027-01-15 08:05:00 +0000 UTC: instance 192.0.2.1:10200, id i-simulated, name web-1, type ecs.g6e.large, zone cn-hangzhou-i. A notice comes about five minutes ahead; drain the instance now."},
               "startsAt": "2027-01-15T08:00:00Z",
@@ -64,6 +66,7 @@ TEST_F(StandingAlertsTest, ADrillIsTheAlertOfItsRuleAndEndsAtItsTime) {
                          "instance_id": "i-simulated", "instance_name": "web-1",
                          "instance_type": "ecs.g6e.large", "zone_id": "cn-hangzhou-i"},
               "annotations": {
+                "runbook_url": "https://wiki.example/spot",
                 "summary": "DRILL: spot instance i-simulated plays a termination at 2027-01-15 08:05:00 +0000 UTC",
                 "description": "This is a drill. Nothing is taken away. It plays a termination at 2027-01-15 08:05:00 +0000 UTC: instance 192.0.2.1:10200, id i-simulated, name web-1, type ecs.g6e.large, zone cn-hangzhou-i. It ends by itself, or when its file is removed."},
               "startsAt": "2027-01-15T08:00:00Z",
@@ -88,7 +91,7 @@ TEST_F(StandingAlertsTest, HalfAnIdentityIsNone) {
   snapshot_.readings[{ItemAt("hostname"), ""}].answer.reset();
   snapshot_.Hear(kNow.system + minutes(5), kNow);
   EXPECT_FALSE(IsIdentityKnown(snapshot_));
-  AlertLabels expected = kAdded;
+  AlertLabels expected = kAdded.labels;
   expected["alertname"] = "AliyunEcsSpotTerminationScheduled";
   expected["severity"] = "critical";
   const Alert alert = One();

@@ -394,13 +394,16 @@ TEST(OptionsTest, TakesAlertmanagersAndTheLabelsThatPrometheusAdds) {
   const std::string flag = "--alertmanager.http-config=" + http_config.path();
   const Invocation invocation =
       Read({"--alertmanager.url=https://am.example/prefix/", "--alertmanager.url=http://[::1]:9093",
-            "--alertmanager.label=job=spot", "--alertmanager.label=_1=a=b", flag.c_str()});
+            "--alertmanager.label=job=spot", "--alertmanager.label=_1=a=b",
+            "--alertmanager.annotation=runbook_url=https://wiki.example/?a=b", flag.c_str()});
   ASSERT_THAT(invocation.complaints, ElementsAre());
   const Options& options = invocation.options;
   ASSERT_EQ(options.alertmanagers.size(), 2u);
   EXPECT_EQ(options.alertmanagers[0].ToString(), "https://am.example/prefix");
   EXPECT_EQ(options.alertmanagers[1].ToString(), "http://[::1]:9093");
-  EXPECT_THAT(options.alertmanager_labels, ElementsAre(Pair("_1", "a=b"), Pair("job", "spot")));
+  EXPECT_THAT(options.added_to_alerts.labels, ElementsAre(Pair("_1", "a=b"), Pair("job", "spot")));
+  EXPECT_THAT(options.added_to_alerts.annotations,
+              ElementsAre(Pair("runbook_url", "https://wiki.example/?a=b")));
   EXPECT_EQ(options.alertmanager_http_config, http_config.path());
 }
 
@@ -419,9 +422,19 @@ TEST(OptionsTest, RefusesUrlsThatNoAlertmanagerCanHave) {
 TEST(OptionsTest, AComplaintOfAUrlDoesNotRepeatItsPassword) {
   for (const char* const flag :
        {"--alertmanager.url=https://me:zQ7@x:zQ7@am:9093", "--metadata.url=http://me:zQ7@am",
-        "--metadata.url=http://zQ7@am"}) {
+        "--metadata.url=http://zQ7@am", "--alertmanager.url=http://zQ7@am?token=zQ7@x",
+        "--alertmanager.url=http://...@am?zQ7"}) {
     EXPECT_THAT(Read({flag}).complaints,
                 ElementsAre(AllOf(HasSubstr("//...@am"), Not(HasSubstr("zQ7")))));
+  }
+}
+
+TEST(OptionsTest, RefusesAnnotationsThatTheAlertsHaveThemselves) {
+  for (const char* const annotation : {"", "a", "a-b=x", "summary=x", "description=x"}) {
+    const std::string flag = "--alertmanager.annotation=" + std::string(annotation);
+    EXPECT_THAT(Read({"--alertmanager.url=http://am", flag.c_str()}).complaints,
+                ElementsAre(HasSubstr("--alertmanager.annotation: ")))
+        << annotation;
   }
 }
 
