@@ -16,6 +16,8 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/build_info.h"
 #include "base/clock.h"
@@ -24,6 +26,7 @@
 #include "base/secret.h"
 #include "base/service_manager.h"
 #include "client/curl_transport.h"
+#include "client/http_config.h"
 #include "client/metadata_client.h"
 #include "expose/http_server.h"
 #include "expose/metrics_page.h"
@@ -32,6 +35,7 @@
 #include "expose/web_guard.h"
 #include "metadata/judge.h"
 #include "metadata/snapshot.h"
+#include "notify/alert_sender.h"
 #include "notify/drill_file.h"
 #include "notify/notice_file.h"
 #include "options.h"
@@ -60,10 +64,12 @@ std::string Joined(const Words& words) {
   return joined;
 }
 
+std::string UserAgent() { return "aliyun_ecs_exporter/" + std::string(GetBuildInfo().version); }
+
 // All that listens to the metadata service, and the ways out that do not need a web server.
 struct Exporter {
   explicit Exporter(const Options& options)
-      : transport(options.metadata_url, "aliyun_ecs_exporter/" + std::string(build.version)),
+      : transport(options.metadata_url, UserAgent()),
         client(transport, clock, options.client),
         state_file(MakeStateFile(options, machine)),
         poller(WithMachine(options.poll, machine), client, clock, store,
@@ -84,10 +90,11 @@ struct Exporter {
     return poll;
   }
 
-  // Takes a drill into the snapshot, and puts a notice into its file. To be called every now and
-  // then by the polling thread.
-  void Follow() {
+  // Takes what this program knows itself into the snapshot, and puts a notice into its file. To be
+  // called every now and then by the polling thread.
+  void Follow(std::vector<NotificationCounts> notifications) {
     LocalFacts local;
+    local.notifications = std::move(notifications);
     if (drill_file) local.drill = drill_file->Follow(*store.Current(), Now(clock));
     poller.SetLocalFacts(std::move(local));
     if (notice_file) notice_file->Follow(*store.Current(), Now(clock));
@@ -126,6 +133,93 @@ void Poll(const std::stop_token& stop, Exporter& exporter, Turn turn) {
     }
   }
 }
+
+// One --alertmanager.url, and the thread that may have to wait for it.
+class AlertThread {
+ public:
+  AlertThread(const Options& options, const Url& url, const Exporter& exporter)
+      : sender_(
+            url.HostAndPort(), options.added_to_alerts,
+            [config = options.alertmanager_http_config, url = url.ToString()] {
+              return Connect(config, url);
+            },
+            exporter.clock, exporter.store, exporter.machine.Seed()),
+        thread_(
+            [this, &clock = exporter.clock](const std::stop_token& stop) { Run(stop, clock); }) {}
+
+  // To be called when the snapshot may say something new. Never waits.
+  void Wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    wake_.notify_one();
+  }
+
+  void RequestStop() { thread_.request_stop(); }
+  [[nodiscard]] NotificationCounts Counts() const { return sender_.Counts(); }
+
+ private:
+  static Result<std::unique_ptr<HttpTransport>> Connect(const std::string& config,
+                                                        const std::string& url) {
+    HttpConfigReading reading;
+    if (!config.empty()) reading = ReadHttpConfig(config);
+    if (!reading.complaints.empty()) {
+      return Fail(ErrorCode::kInvalid, config + ": " + Joined(reading.complaints));
+    }
+    return std::make_unique<CurlTransport>(url, UserAgent(), std::move(reading.access));
+  }
+
+  // Needs no slices as Poll does: Wake comes at least every five seconds.
+  void Run(const std::stop_token& stop, const Clock& clock) {
+    while (!stop.stop_requested()) {
+      const Duration pause = sender_.Step(stop) - clock.Steady();
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, stop, std::max(pause, Duration::zero()), [this] { return woken_; });
+      woken_ = false;
+    }
+  }
+
+  AlertSender sender_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  bool woken_ = false;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+// All of them. Two URLs of one host and port, as behind a proxy, are counted together.
+struct AlertThreads {
+  explicit AlertThreads(const Options& options, const Exporter& exporter) {
+    for (const Url& url : options.alertmanagers) {
+      each.push_back(std::make_unique<AlertThread>(options, url, exporter));
+    }
+  }
+
+  void Wake() {
+    for (const auto& thread : each) thread->Wake();
+  }
+  void RequestStop() {
+    for (const auto& thread : each) thread->RequestStop();
+  }
+  [[nodiscard]] std::vector<NotificationCounts> Counts() const {
+    std::vector<NotificationCounts> all;
+    for (const auto& thread : each) {
+      const NotificationCounts counts = thread->Counts();
+      const auto same = std::find_if(all.begin(), all.end(), [&](const NotificationCounts& other) {
+        return other.alertmanager == counts.alertmanager;
+      });
+      if (same == all.end()) {
+        all.push_back(counts);
+      } else {
+        same->sent += counts.sent;
+        same->failed += counts.failed;
+      }
+    }
+    return all;
+  }
+
+  std::vector<std::unique_ptr<AlertThread>> each;
+};
 
 // The signals that this program understands, from now on blocked in every thread: they come only
 // to who waits for them here. To be made before the first thread starts.
@@ -166,7 +260,7 @@ int RunOnce(const Options& options, const Signals& signals) {
     if (signals.Wait(std::max(pause, Duration::zero())) != 0) break;
   }
   exporter.poller.Finish();
-  exporter.Follow();
+  exporter.Follow({});
   if (exporter.textfile) {
     if (const auto written = exporter.textfile->Write(); !written) {
       Complain(written.error().message);
@@ -218,6 +312,8 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   const Options& options = invocation.options;
   ServiceManager manager;
   Exporter exporter(options);
+  AlertThreads alerts(options, exporter);
+  exporter.Follow(alerts.Counts());  // counters are on the page from the start
   AnswerCounter answers;
   const Site site(exporter.store, exporter.clock, exporter.build, options.telemetry_path,
                   options.exporter_metrics ? &answers : nullptr);
@@ -253,7 +349,8 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   std::atomic<Duration> last_turn{exporter.clock.Steady().time_since_epoch()};
   std::jthread polling([&](const std::stop_token& stop) {
     Poll(stop, exporter, [&] {
-      exporter.Follow();
+      exporter.Follow(alerts.Counts());
+      alerts.Wake();
       if (exporter.textfile) {
         exporter.textfile->Follow(exporter.store.Current(), exporter.clock.Steady());
       }
@@ -283,6 +380,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   Log(LogLevel::kInfo, "stopping", {{"signal", sigabbrev_np(signal_number)}});
   manager.Stopping();
   polling.request_stop();
+  alerts.RequestStop();
   polling.join();
   exporter.poller.Finish();
   if (exporter.textfile) exporter.textfile->Remove();
@@ -290,6 +388,7 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
 }
 
 int Main(int argc, const char* const* argv) {
+  ForbidCoreFiles();
   const Reread reread = [&] { return ReadOptions(argc, argv, ProcessEnvironment()); };
   Invocation invocation = reread();
   switch (invocation.action) {
@@ -302,7 +401,6 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRun:
       break;
   }
-  ForbidCoreFiles();
   // By default every few threads get a heap of their own, and each keeps what it once had.
   mallopt(M_ARENA_MAX, 2);
   const Signals signals;

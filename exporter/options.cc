@@ -17,6 +17,7 @@
 #include "base/build_info.h"
 #include "base/text.h"
 #include "base/yaml_document.h"
+#include "client/http_config.h"
 #include "client/url.h"
 #include "expose/metrics_reference.h"
 #include "expose/site.h"
@@ -219,6 +220,68 @@ std::optional<std::string> TakeWebConfigFile(Options& options, const std::string
   return std::nullopt;
 }
 
+std::optional<std::string> TakeAlertmanagerUrl(Options& options, const std::string& text) {
+  auto url = ParseUrl(text);
+  if (!url) {
+    return "a URL like https://alertmanager.example:9093 or http://localhost:9093/prefix, without "
+           "a "
+           "user name or password (those go into --alertmanager.http-config)";
+  }
+  if (url->path.ends_with("/api/v2/alerts")) return "a URL without /api/v2/alerts at its end";
+  auto& urls = options.alertmanagers;
+  const bool again = std::any_of(urls.begin(), urls.end(), [&](const Url& other) {
+    return other.ToString() == url->ToString();
+  });
+  if (again) return "another URL than those before";
+  urls.push_back(*std::move(url));
+  return std::nullopt;
+}
+
+bool IsLabelName(std::string_view text) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
+// NAME=VALUE, into `added`; `own` are those that the alerts have by themselves.
+std::optional<std::string> TakeAddition(AlertLabels& added, const std::string& text,
+                                        const std::vector<std::string_view>& own,
+                                        std::string_view kind, std::string_view example) {
+  const auto equals = std::min(text.find('='), text.size());
+  const std::string name = text.substr(0, equals);
+  const std::string value = text.substr(std::min(equals + 1, text.size()));
+  if (!IsLabelName(name) || value.empty() || !IsPrintableUtf8(value)) {
+    return fmt::format("{} and its value like {}", kind, example);
+  }
+  if (std::find(own.begin(), own.end(), name) != own.end()) {
+    return fmt::format("{} that the alerts do not have by themselves", kind);
+  }
+  if (!added.emplace(name, value).second) return fmt::format("{} that is given once", kind);
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeAlertmanagerLabel(Options& options, const std::string& text) {
+  std::vector<std::string_view> own(kRuleLabels.begin(), kRuleLabels.end());
+  own.insert(own.end(), kIdentityLabels.begin(), kIdentityLabels.end());
+  return TakeAddition(options.added_to_alerts.labels, text, own, "a label",
+                      "job=aliyun-ecs-exporter");
+}
+
+std::optional<std::string> TakeAlertmanagerAnnotation(Options& options, const std::string& text) {
+  return TakeAddition(options.added_to_alerts.annotations, text,
+                      {kOwnAnnotations.begin(), kOwnAnnotations.end()}, "an annotation",
+                      "runbook_url=https://wiki.example/spot");
+}
+
+std::optional<std::string> TakeAlertmanagerHttpConfig(Options& options, const std::string& text) {
+  if (text.empty()) return "the name of a file";
+  options.alertmanager_http_config = text;
+  return std::nullopt;
+}
+
 std::optional<std::string> TakeMaxRequests(Options& options, const std::string& text) {
   constexpr int kMost = 1000;
   const auto [end, error] =
@@ -314,6 +377,18 @@ constexpr Setting kSettings[] = {
     {"drill.file", false, "", "FILE",
      "a time in it, at most an hour ahead, starts a drill: {\"time\": \"2026-11-26T08:00:00Z\"}",
      &TakeFileToCome<&Options::drill_file>},
+    {"alertmanager.url", true, "", "URL",
+     "an Alertmanager that gets the alert of a notice or drill from here, too; not with --once",
+     &TakeAlertmanagerUrl},
+    {"alertmanager.label", true, "", "NAME=VALUE",
+     "a label that Prometheus adds (job, instance, external labels), so that its alert is the same",
+     &TakeAlertmanagerLabel},
+    {"alertmanager.annotation", true, "", "NAME=VALUE",
+     "an annotation like runbook_url, which the rules have and the exporter cannot know",
+     &TakeAlertmanagerAnnotation},
+    {"alertmanager.http-config", false, "", "FILE",
+     "credentials and certificates for the Alertmanagers (YAML, as Prometheus' http_config)",
+     &TakeAlertmanagerHttpConfig},
     {"textfile", false, "", "FILE",
      "the page, kept up to date for node_exporter's textfile collector (*.prom)", &TakeTextfile},
     {"once", false, "false", "",
@@ -347,6 +422,16 @@ bool IsOfKubernetes(std::string_view environment_name) {
   const auto rest = environment_name.substr(kEnvironmentPrefix.size());
   return rest == "SERVICE_HOST" || rest == "PORT" || rest.starts_with("SERVICE_PORT") ||
          rest.starts_with("PORT_");
+}
+
+// A URL may hold a password or a token, though none is allowed to.
+std::string WithoutSecrets(std::string value) {
+  const auto scheme = value.find("://");
+  const auto query = value.find('?', std::min(scheme, value.size()));
+  if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
+  const auto at = value.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme + 3) return value;
+  return value.replace(scheme + 3, at - scheme - 3, "...");
 }
 
 // Where settings came from and what was wrong with them.
@@ -483,7 +568,7 @@ Options Reader::MakeOptions() {
     for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
-      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(value),
+      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(WithoutSecrets(value)),
                            source.empty() ? "" : " ", source, *allowed));
     }
   }
@@ -511,6 +596,17 @@ Options Reader::MakeOptions() {
     for (const auto& complaint : WebConfigComplaints(options.web_config_file)) {
       Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
     }
+  }
+  if (!options.alertmanager_http_config.empty()) {
+    for (const auto& complaint : ReadHttpConfig(options.alertmanager_http_config).complaints) {
+      Complain(fmt::format("--alertmanager.http-config: {}: {}", options.alertmanager_http_config,
+                           complaint));
+    }
+  }
+  for (const auto* const name :
+       {"alertmanager.label", "alertmanager.annotation", "alertmanager.http-config"}) {
+    if (settings.at(name).empty() || !settings.at("alertmanager.url").empty()) continue;
+    Complain(fmt::format("--{}: there is no --alertmanager.url that it could serve", name));
   }
   const bool other_way_out = options.once || !options.textfile.empty();
   if (options.listen_addresses.empty() && !other_way_out && complaints_.empty()) {

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "client/metadata_client.h"
+#include "client/url.h"
 #include "expose/http_server.h"
+#include "notify/alertmanager.h"
 #include "poll/poller.h"
 
 namespace aliyun_ecs {
@@ -24,6 +26,9 @@ struct Options {
   std::string state_file;        // empty: none
   std::string spot_notice_file;  // empty: none
   std::string drill_file;        // empty: none
+  std::vector<Url> alertmanagers;
+  AddedToAlerts added_to_alerts;
+  std::string alertmanager_http_config;  // empty: none
   ClientOptions client;
   PollOptions poll;
   LogLevel log_level = LogLevel::kInfo;

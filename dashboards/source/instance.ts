@@ -20,11 +20,11 @@ const host = new QueryVariableBuilder('host')
   .includeAll(true)
   .current({ selected: true, text: ['All'], value: ['$__all'] });
 
-// What passes its traffic on to an interface that counts, as in alerts/rules/bandwidth.yml.
-const passing =
-  'lo|(veth|docker|br-|cni|cali|flannel|virbr|vnet|bond|team|tun|tap|wg|dummy|ipvl|ifb|kube).*|.+[.@].+';
+// What an instance has of its own, as in alerts/rules/bandwidth.yml: bridges and containers pass the
+// same traffic on.
+const own = 'eth[0-9]+|en[opsx][0-9a-z]+';
 const perInterface = (counter: string) =>
-  topOfRange(20, `rate(${counter}{instance=~"$host(:[0-9]+)?", device!~"${passing}"}[$__rate_interval])`);
+  topOfRange(20, `rate(${counter}{instance=~"$host(:[0-9]+)?", device=~"${own}"}[$__rate_interval])`);
 
 const state = (name: string) => `max(aliyun_ecs_spot_termination_state{${ofInstance}, state="${name}"})`;
 const credentialLeft = `aliyun_ecs_ram_credential_expiration_timestamp_seconds{${ofInstance}} - time()`;

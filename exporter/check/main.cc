@@ -85,6 +85,7 @@ Result<Findings> AskTheExporter(const CheckOptions& options, const Clock& clock,
                         options.access.cert_file,
                         options.access.key_file,
                         options.access.username,
+                        {},
                         {}};
   if (!options.password_file.empty()) {
     auto password = ReadSecretFile(options.password_file);

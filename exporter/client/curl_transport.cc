@@ -105,11 +105,21 @@ const char* Header(CURL* easy, const char* name) {
 
 // What libcurl lets pass as a success though it may be half an answer: a head without its end, and
 // a 200 with nothing behind a head that does not say that nothing comes. Taken for an empty body,
-// either would mean "this instance has none".
-bool IsWhole(CURL* easy, int status, const Answer& answer) {
+// either would mean "this instance has none". Of a POST the status says it all.
+bool IsWhole(CURL* easy, HttpMethod method, int status, const Answer& answer) {
   return answer.head_complete &&
-         (status != 200 || !answer.body.empty() || Header(easy, "Content-Length") != nullptr ||
+         (status != 200 || method == HttpMethod::kPost || !answer.body.empty() ||
+          Header(easy, "Content-Length") != nullptr ||
           Header(easy, "Transfer-Encoding") != nullptr);
+}
+
+// libcurl keeps a copy.
+void SetSecret(CURL* easy, CURLoption option, const Secret& secret) {
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+  Secret text;
+  std::ignore = text.Append(secret.Reveal(), kNoLimit);
+  std::ignore = text.Append(std::string_view("\0", 1), kNoLimit);
+  curl_easy_setopt(easy, option, text.Reveal().data());
 }
 
 // libcurl keeps copies of all strings.
@@ -117,19 +127,22 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
   const auto set = [&](CURLoption option, const std::string& value) {
     if (!value.empty()) curl_easy_setopt(easy, option, value.c_str());
   };
+  // Instead of the system's: libcurl would go on trusting its folder, too.
+  if (!access.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   set(CURLOPT_CAINFO, access.ca_file);
   set(CURLOPT_SSLCERT, access.cert_file);
   set(CURLOPT_SSLKEY, access.key_file);
   // One that needs a pass phrase is refused; without this somebody would be asked for it.
   curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
-  if (access.username.empty()) return;
-  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-  set(CURLOPT_USERNAME, access.username);
-  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
-  Secret password;
-  std::ignore = password.Append(access.password.Reveal(), kNoLimit);
-  std::ignore = password.Append(std::string_view("\0", 1), kNoLimit);
-  curl_easy_setopt(easy, CURLOPT_PASSWORD, password.Reveal().data());
+  if (!access.bearer_token.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
+    SetSecret(easy, CURLOPT_XOAUTH2_BEARER, access.bearer_token);
+  }
+  if (!access.username.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    set(CURLOPT_USERNAME, access.username);
+    SetSecret(easy, CURLOPT_PASSWORD, access.password);
+  }
 }
 
 // Only the seconds form of Retry-After; a date would depend on the service's clock.
@@ -237,7 +250,11 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
   // Like `curl -X PUT` of the vendor's page: no body and no Content-Length.
   if (request.method == HttpMethod::kPut) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
-
+  if (request.method == HttpMethod::kPost) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
+  }
   if (access_) SetUpAccess(easy, *access_);
 
   const auto code = multi_->Run(easy, stop);
@@ -258,7 +275,7 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
   // The message is one of libcurl's fixed sentences: it never holds bytes of the exchange.
   if (*code != CURLE_OK) return Fail(CodeOf(*code, easy), curl_easy_strerror(*code));
 
-  if (!IsWhole(easy, response.status, answer)) {
+  if (!IsWhole(easy, request.method, response.status, answer)) {
     return Fail(ErrorCode::kMalformed, "the answer is cut short");
   }
   response.body = std::move(answer.body);

@@ -14,6 +14,7 @@ struct OperatorAccess {
   std::string cert_file, key_file;  // PEM, of this client; empty: none
   std::string username;             // of basic authentication; empty: none
   Secret password;
+  Secret bearer_token;  // empty: none
 };
 
 // HttpTransport by libcurl, on one kept-alive connection. Create the first one before other

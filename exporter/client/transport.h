@@ -13,7 +13,7 @@
 
 namespace aliyun_ecs {
 
-enum class HttpMethod { kGet, kPut };
+enum class HttpMethod { kGet, kPut, kPost };
 
 struct HttpHeader {
   std::string_view name;
@@ -24,6 +24,7 @@ struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
   std::string path;                 // "/latest/meta-data/instance-id"
   std::vector<HttpHeader> headers;  // what they point to outlives the call
+  std::string body;                 // of a POST
   Duration timeout{};               // for the whole exchange; at least a millisecond
   std::size_t max_body_bytes = 0;
 };

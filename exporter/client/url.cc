@@ -40,6 +40,12 @@ bool IsPath(std::string_view text) {
 
 std::string Url::ToString() const { return (https ? "https://" : "http://") + authority + path; }
 
+std::string Url::HostAndPort() const {
+  const auto colon = authority.rfind(':');
+  const bool has_port = colon != std::string::npos && authority.back() != ']';
+  return has_port ? authority : authority + (https ? ":443" : ":80");
+}
+
 std::optional<Url> ParseUrl(std::string_view text) {
   Url url;
   for (const std::string_view scheme : {"http://", "https://"}) {

@@ -14,6 +14,9 @@ struct Url {
   std::string path;       // "" or "/a/b", without a final slash
 
   [[nodiscard]] std::string ToString() const;
+
+  // "host:port", also where the URL leaves the port to its scheme.
+  [[nodiscard]] std::string HostAndPort() const;
 };
 
 // nullopt for anything else.

@@ -59,31 +59,15 @@ std::vector<std::string> IndicesOf(const Snapshot& snapshot, std::optional<Direc
   return entries == nullptr ? std::vector<std::string>() : *entries;
 }
 
-// The labels that the items of a family give for one index; nullopt while they are not all known,
-// or when the instance has none of them.
-std::optional<Labels> LabelsFromItems(const FixedPage& page, const std::vector<ItemId>& items,
-                                      const std::string& index) {
-  Labels labels;
-  bool any = false;
-  for (const ItemId item : items) {
-    if (page.snapshot.Excludes(item)) continue;
-    const Reading* const reading = page.snapshot.Find(item, index);
-    if (reading == nullptr || !IsSettled(Row(item), *reading)) return std::nullopt;
-    const auto* const text = reading->Get<std::string>();
-    labels.push_back({std::string(Row(item).label), text == nullptr ? std::string() : *text});
-    any = any || text != nullptr;
-  }
-  if (!any) return std::nullopt;
-  return labels;
-}
-
 void FillLabels(const FixedPage& page, const Family& row, MetricFamily& family) {
   const auto items = ItemsOf(row);
   for (const auto& index : IndicesOf(page.snapshot, DirectoryOf(items.front()))) {
-    auto labels = LabelsFromItems(page, items, index);
-    if (!labels) continue;
-    if (!row.labels.empty()) labels->insert(labels->begin(), {std::string(row.labels), index});
-    AddSample(family, *std::move(labels), 1);
+    auto facts = FactsOf(page.snapshot, items, index);
+    if (!facts) continue;
+    Labels labels;
+    if (!row.labels.empty()) labels.push_back({std::string(row.labels), index});
+    for (auto& [label, value] : *facts) labels.push_back({std::string(label), std::move(value)});
+    AddSample(family, std::move(labels), 1);
   }
 }
 

@@ -11,12 +11,10 @@
 
 #include "base/atomic_file.h"
 #include "base/text.h"
-#include "base/yaml_document.h"
+#include "base/yaml_section.h"
 
 namespace aliyun_ecs {
 namespace {
-
-using Complaints = std::vector<std::string>;
 
 template <typename Value>
 using Words = std::pair<std::string_view, Value>;
@@ -89,158 +87,51 @@ std::string Choice(const Rows& rows) {
   return choice;
 }
 
-// A map of the file, whose keys are taken one by one; what is left over is complained of.
-class Section {
- public:
-  // `name` is the way to it: "" or "tls_server_config".
-  Section(const YAML::Node& node, std::string name, Complaints& complaints)
-      : name_(std::move(name)), complaints_(complaints) {
-    if (!node || node.IsNull()) return;
-    if (!node.IsMap()) {
-      Complain(fmt::format("{} must hold keys and values", name_.empty() ? "the file" : name_));
-      return;
-    }
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) {
-        Complain(
-            fmt::format("{} has a key that is not a word", name_.empty() ? "the file" : name_));
-      } else if (!values_.emplace(entry.first.Scalar(), entry.second).second) {
-        Complain(fmt::format("{} is given twice", Path(entry.first.Scalar())));
-      }
-    }
+// The value that stands beside the word in `rows`.
+template <typename Rows>
+auto TakeChoice(YamlSection& section, const std::string& key, const Rows& rows)
+    -> std::optional<std::decay_t<decltype(std::begin(rows)->second)>> {
+  const auto word = section.TakeWord(key);
+  if (!word) return std::nullopt;
+  const auto found = Find(rows, *word);
+  if (found == std::end(rows)) {
+    section.Complain(
+        fmt::format("{}: {} is none of {}", section.Path(key), JsonQuote(*word), Choice(rows)));
+    return std::nullopt;
   }
+  return found->second;
+}
 
-  ~Section() = default;
-  Section(const Section&) = delete;
-  Section& operator=(const Section&) = delete;
-
-  // "tls_server_config.key_file", as complaints call it.
-  [[nodiscard]] std::string Path(const std::string& key) const {
-    const bool plain = !key.empty() && IsPrintableUtf8(key) && key.size() <= 80;
-    const std::string word = plain ? key : JsonQuote(key.substr(0, 80));
-    return name_.empty() ? word : name_ + "." + word;
-  }
-  void Complain(std::string sentence) { complaints_.push_back(std::move(sentence)); }
-
-  [[nodiscard]] std::optional<YAML::Node> Take(const std::string& key) {
-    const auto found = values_.find(key);
-    if (found == values_.end()) return std::nullopt;
-    const YAML::Node node = found->second;
-    values_.erase(found);
-    if (node.IsNull()) return std::nullopt;  // "key:" alone is as good as nothing
-    return node;
-  }
-
-  // All that are left, as words by key.
-  [[nodiscard]] std::map<std::string, std::string> TakeWords() {
-    std::map<std::string, std::string> words;
-    for (const auto& [key, node] : values_) {
-      if (node.IsScalar() || node.IsNull()) {
-        words.emplace(key, node.IsNull() ? "" : node.Scalar());
-      } else {
-        Complain(fmt::format("{} must be one value", Path(key)));
-      }
-    }
-    values_.clear();
-    return words;
-  }
-
-  [[nodiscard]] std::optional<std::string> TakeWord(const std::string& key) {
-    const auto node = Take(key);
-    if (!node) return std::nullopt;
-    if (!node->IsScalar()) {
-      Complain(fmt::format("{} must be one value", Path(key)));
-      return std::nullopt;
-    }
-    return node->Scalar();
-  }
-
-  [[nodiscard]] std::vector<std::string> TakeList(const std::string& key) {
-    std::vector<std::string> list;
-    const auto node = Take(key);
-    if (!node) return list;
-    bool words = node->IsSequence();
-    if (words) {
-      for (const auto& element : *node) {
-        words = words && element.IsScalar();
-        if (element.IsScalar()) list.push_back(element.Scalar());
-      }
-    }
-    if (!words) Complain(fmt::format("{} must be a list", Path(key)));
-    return list;
-  }
-
-  [[nodiscard]] std::optional<bool> TakeSwitch(const std::string& key) {
-    const auto word = TakeWord(key);
-    if (!word) return std::nullopt;
-    if (*word != "true" && *word != "false") {
-      Complain(fmt::format("{} must be true or false", Path(key)));
-      return std::nullopt;
-    }
-    return *word == "true";
-  }
-
-  // The value that stands beside the word in `rows`.
-  template <typename Rows>
-  [[nodiscard]] auto TakeChoice(const std::string& key, const Rows& rows)
-      -> std::optional<std::decay_t<decltype(std::begin(rows)->second)>> {
-    const auto word = TakeWord(key);
-    if (!word) return std::nullopt;
-    const auto found = Find(rows, *word);
+// The values that stand beside the words in `rows`, in their order, with colons between.
+template <typename Rows>
+std::string TakeChoices(YamlSection& section, const std::string& key, const Rows& rows) {
+  std::string joined;
+  for (const auto& word : section.TakeList(key)) {
+    const auto found = Find(rows, word);
     if (found == std::end(rows)) {
-      Complain(fmt::format("{}: {} is none of {}", Path(key), JsonQuote(*word), Choice(rows)));
-      return std::nullopt;
-    }
-    return found->second;
-  }
-
-  // The values that stand beside the words in `rows`, in their order, with colons between.
-  template <typename Rows>
-  [[nodiscard]] std::string TakeChoices(const std::string& key, const Rows& rows) {
-    std::string joined;
-    for (const auto& word : TakeList(key)) {
-      const auto found = Find(rows, word);
-      if (found == std::end(rows)) {
-        Complain(fmt::format("{}: {} is none of {}", Path(key), JsonQuote(word), Choice(rows)));
-      } else if (!found->second.empty()) {
-        joined += (joined.empty() ? "" : ":") + std::string(found->second);
-      }
-    }
-    return joined;
-  }
-
-  // To be called last.
-  void RefuseTheRest() {
-    for (const auto& [key, node] : values_) {
-      Complain(fmt::format("{} is not a key that is understood here", Path(key)));
+      section.Complain(
+          fmt::format("{}: {} is none of {}", section.Path(key), JsonQuote(word), Choice(rows)));
+    } else if (!found->second.empty()) {
+      joined += (joined.empty() ? "" : ":") + std::string(found->second);
     }
   }
-
- private:
-  std::string name_;
-  Complaints& complaints_;
-  std::map<std::string, YAML::Node> values_;
-};
-
-std::string Resolved(const std::string& folder, const std::string& path) {
-  if (path.empty() || path.front() == '/') return path;
-  return (std::filesystem::path(folder) / path).string();
+  return joined;
 }
 
 std::optional<TlsConfig> ReadTls(const YAML::Node& node, const std::string& folder,
                                  Complaints& complaints) {
-  Section section(node, "tls_server_config", complaints);
+  YamlSection section(node, "tls_server_config", complaints);
   TlsConfig tls;
-  tls.cert_file = Resolved(folder, section.TakeWord("cert_file").value_or(""));
-  tls.key_file = Resolved(folder, section.TakeWord("key_file").value_or(""));
-  tls.client_ca_file = Resolved(folder, section.TakeWord("client_ca_file").value_or(""));
-  const auto client_auth = section.TakeChoice("client_auth_type", kClientAuths);
+  tls.cert_file = section.TakeFile("cert_file", folder);
+  tls.key_file = section.TakeFile("key_file", folder);
+  tls.client_ca_file = section.TakeFile("client_ca_file", folder);
+  const auto client_auth = TakeChoice(section, "client_auth_type", kClientAuths);
   tls.client_auth = client_auth.value_or(ClientAuth::kNoClientCert);
   tls.client_allowed_sans = section.TakeList("client_allowed_sans");
-  tls.min_version = section.TakeChoice("min_version", kVersions).value_or(TLS1_2_VERSION);
-  tls.max_version = section.TakeChoice("max_version", kVersions).value_or(TLS1_3_VERSION);
-  tls.ciphers = section.TakeChoices("cipher_suites", kCiphers);
-  tls.curves = section.TakeChoices("curve_preferences", kCurves);
+  tls.min_version = TakeChoice(section, "min_version", kVersions).value_or(TLS1_2_VERSION);
+  tls.max_version = TakeChoice(section, "max_version", kVersions).value_or(TLS1_3_VERSION);
+  tls.ciphers = TakeChoices(section, "cipher_suites", kCiphers);
+  tls.curves = TakeChoices(section, "curve_preferences", kCurves);
   tls.prefer_server_ciphers = section.TakeSwitch("prefer_server_cipher_suites").value_or(true);
   section.RefuseTheRest();
 
@@ -270,7 +161,7 @@ std::optional<TlsConfig> ReadTls(const YAML::Node& node, const std::string& fold
 }
 
 void ReadHeaders(const YAML::Node& node, WebConfig& config, Complaints& complaints) {
-  Section section(node, "http_server_config.headers", complaints);
+  YamlSection section(node, "http_server_config.headers", complaints);
   for (const auto& [name, value] : section.TakeWords()) {
     const auto& rows = KnownHeaders();
     const auto row = std::find_if(rows.begin(), rows.end(),
@@ -292,7 +183,7 @@ void ReadHeaders(const YAML::Node& node, WebConfig& config, Complaints& complain
 }
 
 void ReadHttp(const YAML::Node& node, WebConfig& config, Complaints& complaints) {
-  Section section(node, "http_server_config", complaints);
+  YamlSection section(node, "http_server_config", complaints);
   if (section.TakeSwitch("http2").value_or(false)) {
     section.Complain(
         "http_server_config.http2: HTTP/2 is not spoken here; leave it out or say false");
@@ -302,7 +193,7 @@ void ReadHttp(const YAML::Node& node, WebConfig& config, Complaints& complaints)
 }
 
 void ReadUsers(const YAML::Node& node, WebConfig& config, Complaints& complaints) {
-  Section section(node, "basic_auth_users", complaints);
+  YamlSection section(node, "basic_auth_users", complaints);
   for (const auto& [name, hash] : section.TakeWords()) {
     // The hash itself is in no message: somebody may have written the password.
     if (!IsBcryptHash(hash)) {
@@ -341,7 +232,7 @@ std::optional<Duration> ParseGoDuration(std::string_view text) {
 }
 
 void ReadRateLimit(const YAML::Node& node, WebConfig& config, Complaints& complaints) {
-  Section section(node, "rate_limit", complaints);
+  YamlSection section(node, "rate_limit", complaints);
   const auto interval_word = section.TakeWord("interval");
   const auto burst_word = section.TakeWord("burst");
   section.RefuseTheRest();
@@ -386,10 +277,7 @@ bool IsBcryptHash(const std::string& text) {
 
 WebConfigReading ParseWebConfig(const std::string& text, const std::string& folder) {
   WebConfigReading reading;
-  const auto document = ReadYamlDocument(text);
-  if (!document) return {{}, {"the file " + document.error().message}};
-  try {
-    Section top(*document, "", reading.complaints);
+  ReadYamlSections(text, reading.complaints, [&](YamlSection& top) {
     if (const auto node = top.Take("tls_server_config")) {
       reading.config.tls = ReadTls(*node, folder, reading.complaints);
     }
@@ -402,11 +290,7 @@ WebConfigReading ParseWebConfig(const std::string& text, const std::string& fold
     if (const auto node = top.Take("rate_limit")) {
       ReadRateLimit(*node, reading.config, reading.complaints);
     }
-    top.RefuseTheRest();
-  } catch (const YAML::Exception& exception) {
-    reading.complaints.push_back(
-        fmt::format("the file is not YAML (line {}, {})", exception.mark.line + 1, exception.msg));
-  }
+  });
   return reading;
 }
 

@@ -114,6 +114,22 @@ bool IsSettled(const Item& item, const Reading& reading) {
   return item.presence == Presence::kOptional && reading.failures >= kTriesUntilSettled;
 }
 
+std::optional<Facts> FactsOf(const Snapshot& snapshot, const std::vector<ItemId>& items,
+                             const std::string& index) {
+  Facts facts;
+  bool any = false;
+  for (const ItemId item : items) {
+    if (snapshot.Excludes(item)) continue;
+    const Reading* const reading = snapshot.Find(item, index);
+    if (reading == nullptr || !IsSettled(Row(item), *reading)) return std::nullopt;
+    const auto* const text = reading->Get<std::string>();
+    facts.emplace_back(Row(item).label, text == nullptr ? std::string() : *text);
+    any = any || text != nullptr;
+  }
+  if (!any) return std::nullopt;
+  return facts;
+}
+
 std::vector<std::string> MissingForReadiness(const Snapshot& snapshot) {
   std::vector<std::string> missing;
   for (const auto& [key, reading] : snapshot.readings) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "metadata/notice.h"
@@ -67,6 +68,13 @@ inline constexpr int kIntervalsOfTrust = 3;
 // Whether nothing more is to be waited for before a label is shown: the item was answered, or it is
 // one that an instance need not have and failed three times in a row.
 [[nodiscard]] bool IsSettled(const Item& item, const Reading& reading);
+
+// What the items of one info family say for one index, as labels; an absent one is empty, excluded
+// ones are left out. nullopt while they are not all settled, or when the instance has none of them.
+using Facts = std::vector<std::pair<std::string_view, std::string>>;
+[[nodiscard]] std::optional<Facts> FactsOf(const Snapshot& snapshot,
+                                           const std::vector<ItemId>& items,
+                                           const std::string& index = {});
 
 // What keeps this snapshot from answering what people ask first: the paths of the scalars that are
 // not settled, and of spot notice and role listing if they were never answered. Empty: ready.

@@ -45,9 +45,8 @@ std::optional<SystemTime> DrillFile::Follow(const Snapshot& snapshot, Instant no
     look_at_ = now.steady + kBetweenLooks;
     Look(now.steady);
   }
-  const bool notice = Stands(snapshot.spot, now.steady);
   if (running_) {
-    if (notice || snapshot.spot.notices != notices_before_) {
+    if (Stands(snapshot.spot, now.steady) || snapshot.spot.notices != notices_before_) {
       over_ = running_;
       End("there is a real spot termination notice");
     } else if (now.system >= *running_) {
@@ -62,8 +61,8 @@ std::optional<SystemTime> DrillFile::Follow(const Snapshot& snapshot, Instant no
       End("the clock was set back");
     }
   }
-  // Whether there is a real notice is asked first of all.
-  const bool asked = snapshot.up.has_value() || notice;
+  // Not before anybody was asked for a real notice, which is what is asked first of all.
+  const bool asked = snapshot.up.has_value();
   if (!running_ && wanted_ && wanted_ != over_ && asked) Begin(snapshot, now);
   return running_;
 }

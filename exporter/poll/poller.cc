@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "metadata/judge.h"
 #include "metadata/notice.h"
 #include "metadata/state_changes.h"
-#include "poll/backoff.h"
 
 namespace aliyun_ecs {
 namespace {

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "base/rarely.h"
 #include "client/access_watch.h"
 #include "client/metadata_client.h"
 #include "metadata/clock_skew.h"
 #include "metadata/snapshot.h"
-#include "poll/jitter.h"
 #include "poll/request_budget.h"
 #include "poll/schedule.h"
 #include "poll/state_file.h"

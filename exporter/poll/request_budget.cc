@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poll/backoff.h"
+#include "base/backoff.h"
 
 namespace aliyun_ecs {
 namespace {

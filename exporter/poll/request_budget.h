@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "base/token_bucket.h"
-#include "poll/jitter.h"
 
 namespace aliyun_ecs {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <tuple>
 
-#include "poll/backoff.h"
+#include "base/backoff.h"
 
 namespace aliyun_ecs {
 namespace {

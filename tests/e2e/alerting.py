@@ -20,7 +20,12 @@ import urllib.parse
 import harness
 
 TOOLS = os.path.join(harness.SOURCE, "build", "_tools")
+RULES = os.path.join(harness.SOURCE, "alerts", "rules")
 EXAMPLE = os.path.join(harness.SOURCE, "alerts", "alertmanager.example.yml")
+
+JOB = "aliyun-ecs-exporter"  # the rules rest on it
+EXTERNAL_LABELS = {"cluster": "east"}
+PAGER = "/alertmanager"  # the path of the example's pager
 
 # Where Debian's Alertmanager has its own templates; it does not start without them.
 _TEMPLATES = "/usr/share/prometheus/alertmanager"
@@ -115,7 +120,9 @@ class Webhook:
         """The same, and an AssertionError that shows the posts when it never comes true."""
         if found := self.come(condition, limit):
             return found
-        raise AssertionError("the webhook only got:\n" + "\n".join(map(str, self.posts)))
+        raise AssertionError("the webhook only got:\n" + "\n".join(
+            f"{post.time:.1f} {post.path} {alert['status']} {alert['labels']} {alert['annotations']}"
+            for post in self.posts for alert in post.body["alerts"]))
 
     def close(self):
         self._server.shutdown()
@@ -124,7 +131,7 @@ class Webhook:
 
 
 class Case(harness.Case):
-    """Runs Alertmanager. Has a .folder for files and, after start_webhook, a .webhook."""
+    """Runs Prometheus and Alertmanager. Has a .folder for files and, after start_webhook, a .webhook."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -176,9 +183,16 @@ class Case(harness.Case):
         """What to start it with, where it is only unpacked."""
         if os.path.exists(_TEMPLATES):
             return []
+        return self.inside_mount_namespace(_WITH_TEMPLATES, TOOLS + _TEMPLATES)
+
+    def inside_mount_namespace(self, set_up, *arguments):
+        """What to start a program with, so that it alone sees what the shell command `set_up` mounts.
+
+        That is given the arguments and the program; it shifts the former and execs the latter.
+        """
         refusals = []
         for flags in (["--mount"], ["--mount", "--map-root-user"]):
-            inside = ["unshare", *flags, "--", "sh", "-c", _WITH_TEMPLATES, "sh", TOOLS + _TEMPLATES]
+            inside = ["unshare", *flags, "--", "sh", "-c", set_up, "sh", *arguments]
             try:
                 probe = subprocess.run([*inside, "true"], capture_output=True, text=True, check=False)
             except OSError as error:
@@ -209,6 +223,43 @@ class Case(harness.Case):
                                  "/api/v2/alerts?" + urllib.parse.urlencode(parameters))
         self.assertEqual(answer.status, 200, answer.body)
         return json.loads(answer.body)
+
+    def start_prometheus(self, program, targets, rules):
+        """Sets .prometheus, its address, and returns when it scrapes the targets, {instance: address}.
+
+        It tells .alertmanager. All its intervals are 5 s; rules is a folder.
+        """
+        config = {
+            "global": {"scrape_interval": "5s", "evaluation_interval": "5s",
+                       "external_labels": EXTERNAL_LABELS},
+            "rule_files": [f"{rules}/*.yml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager]}]}]},
+            "scrape_configs": [{"job_name": JOB, "static_configs": [
+                {"targets": [address], "labels": {"instance": instance}}
+                for instance, address in targets.items()]}]}
+        self.prometheus_program = self.start(
+            program, f"--config.file={self.file('prometheus.json', json.dumps(config))}",
+            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
+        # 2.42 has the address behind the message, 3.5 has more between them.
+        listening, _ = self.prometheus_program.wait_for_all(
+            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
+        self.prometheus = listening[1]
+        # It looks for Alertmanager some seconds after its start, and drops alerts till then.
+        self.wait_until(lambda: len(self.ask_prometheus("alertmanagers")["activeAlertmanagers"]), 1)
+        self.wait_until(lambda: self.values("up"), dict.fromkeys(targets, 1))
+        return self.prometheus_program
+
+    def ask_prometheus(self, path, **parameters):
+        """The data of the answer of its API."""
+        answer = harness.request(self.prometheus, "GET",
+                                 f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        self.assertEqual(answer.status, 200, answer.body)
+        return json.loads(answer.body)["data"]
+
+    def values(self, expression):
+        """What it says now, by instance."""
+        return {sample["metric"]["instance"]: float(sample["value"][1])
+                for sample in self.ask_prometheus("query", query=expression)["result"]}
 
     def wait_until(self, get, wanted, limit=harness.DEADLINE):
         """Until get() returns what is wanted; for what nobody tells of."""

@@ -24,12 +24,17 @@ AT_ONCE = 5
 SPOT = {"alertname": "AliyunEcsSpotTerminationScheduled", "severity": "critical", "job": "spot",
         "zone_id": "cn-hangzhou-i"}
 DRILL = {**SPOT, "alertname": "AliyunEcsSpotDrill", "severity": "drill"}
-PATHS = {"spot": ["/alertmanager", "/dingtalk/spot/send", "/prometheusalert?type=fs&tpl=prometheus-fs",
-                  "/prometheusalert?type=wx&tpl=prometheus-wx"],
+PATHS = {"spot": [alerting.PAGER],
+         "spot-chat": ["/dingtalk/spot/send", "/prometheusalert?type=fs&tpl=prometheus-fs&split=false",
+                       "/prometheusalert?type=wx&tpl=prometheus-wx&split=false"],
          "drill": ["/dingtalk/drill/send"]}
+NOTICE_PATHS = PATHS["spot"] + PATHS["spot-chat"]
 
 KNOWN = {"alertname": "AliyunEcsSpotTerminationKnown", "severity": "none", "job": "ours"}
 OURS, NODES = "192.0.2.{n}:10200", "192.0.2.{n}:9100"
+
+# Where alerts of the same job and instance may come from.
+EXTERNAL = {"cluster": "east", "region": "cn-hangzhou"}
 
 # One case of inhibition: the rule that decides it, counted from 0, or None where nothing may inhibit;
 # the alert that is the cause, and the other. {n} is another number in every case.
@@ -70,6 +75,11 @@ INHIBITIONS = [
     Case(None, alert("AliyunEcsExporterManyDown", "job{n}"),
          alert("AliyunEcsExporterDown", "another{n}", instance=OURS)),
 ]
+# What is inhibited stays so with external labels, but not by what comes from elsewhere.
+INHIBITIONS += [
+    Case(rule, {**case.source, **EXTERNAL}, {**case.target, **EXTERNAL, **elsewhere})
+    for case in INHIBITIONS if case.rule is not None
+    for rule, elsewhere in ((case.rule, {}), (None, {"cluster": "west"}), (None, {"region": "cn-beijing"}))]
 
 
 def numbered(labels, number):
@@ -99,35 +109,36 @@ class AlertmanagerTest(alerting.Case):
         return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
     def routes_test(self, config, labels):
-        """The receivers, as amtool names them."""
+        """The receivers, as amtool names them: with commas between."""
         done = self.amtool("config", "routes", "test", f"--config.file={config}", *labels)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
 
     def routes(self):
-        """The table's rows: labels, receiver."""
+        """The table's rows: labels, receivers."""
         with open(ROUTES, encoding="utf-8") as file:
             rows = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
-        return [(labels.split(), receiver) for labels, receiver in rows]
+        return [(labels.split(), receivers) for labels, receivers in rows]
 
     def test_amtool_accepts_it(self):
         done = self.amtool("check-config", alerting.EXAMPLE)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_every_alert_goes_where_the_table_says(self):
-        for labels, receiver in self.routes():
-            self.assertEqual(self.routes_test(alerting.EXAMPLE, labels), receiver, labels)
+        for labels, receivers in self.routes():
+            self.assertEqual(self.routes_test(alerting.EXAMPLE, labels), receivers, labels)
 
     def test_no_route_can_go_unnoticed(self):
         text = alerting.read("alerts", "alertmanager.example.yml")
-        matchers = re.findall(r"^    - (matchers: \[.*\])$", text, re.MULTILINE)
-        self.assertGreater(len(matchers), 5)
+        matchers = list(re.finditer(r"^    - (matchers: \[.*\])$", text, re.MULTILINE))
+        self.assertGreater(len(matchers), 6)
         for number, matcher in enumerate(matchers):
-            config = self.file(f"{number}.yml", text.replace(matcher, 'matchers: [alertname="Nobody"]', 1))
-            if 'severity="warning"' in matcher:
+            config = self.file(f"{number}.yml", text[:matcher.start(1)] + 'matchers: [alertname="Nobody"]'
+                               + text[matcher.end(1):])
+            if 'severity="warning"' in matcher[1]:
                 continue  # the default takes these, too
-            self.assertTrue(any(self.routes_test(config, labels) != receiver
-                                for labels, receiver in self.routes()), matcher)
+            self.assertTrue(any(self.routes_test(config, labels) != receivers
+                                for labels, receivers in self.routes()), matcher[1])
 
     def test_the_table_has_every_alert_with_its_severity(self):
         if not yaml:
@@ -157,8 +168,8 @@ class AlertmanagerTest(alerting.Case):
         if not yaml:
             self.skip_or_fail("no python3-yaml")
         config = yaml.safe_load(alerting.read("alerts", "alertmanager.example.yml"))
-        (route,) = [route for route in config["route"]["routes"] if route["receiver"] == "spot"]
-        self.assertIn(route["repeat_interval"], ("1m", "2m"))
+        repeats = {route["receiver"]: route.get("repeat_interval") for route in config["route"]["routes"]}
+        self.assertEqual((repeats["spot"], repeats["spot-chat"]), ("1m", "5m"))
         for receiver in config["receivers"]:
             if receiver["name"] in PATHS:
                 self.assertTrue(all(each["send_resolved"] for each in receiver["webhook_configs"]))
@@ -179,8 +190,8 @@ class AlertmanagerTest(alerting.Case):
         self.start_with()
         self.assertTrue(self.send_two_notices())
         for post in self.webhook.posts:
-            self.assertEqual(post.body["receiver"], "spot")
-            self.assertEqual(len(post.body["alerts"]), 1)
+            if post.body["receiver"] == "spot":
+                self.assertEqual(len(post.body["alerts"]), 1)
 
     def test_grouped_by_zone_the_second_notice_waits(self):
         self.start_with(lambda text: without(r"group_by: \['\.\.\.'\]", text, "group_by: [zone_id]"))
@@ -191,13 +202,33 @@ class AlertmanagerTest(alerting.Case):
         self.send_alerts({**SPOT, "instance": "first"})
         self.assertIsNone(self.webhook.come(of("first", "/alertmanager"), AT_ONCE))
 
+    def test_many_notices_are_few_messages_to_a_chat_and_the_first_comes_at_once(self):
+        self.start_with()
+        self.send_alerts({**SPOT, "instance": "first"})
+        for path in PATHS["spot-chat"]:
+            self.assertTrue(self.webhook.come(of("first", path), AT_ONCE), path)
+        others = {f"other-{number}" for number in range(19)}
+        for instance in sorted(others):
+            self.send_alerts({**SPOT, "instance": instance})
+        for path in PATHS["spot"]:
+            self.webhook.wait_for(lambda posts, path=path: all(of(other, path)(posts) for other in others))
+
+        def told(posts, path):
+            """How many notices, those of max_alerts counted, each message to this chat was about."""
+            return [len(post.body["alerts"]) + post.body["truncatedAlerts"]
+                    for post in posts if post.path == path]
+
+        for path in PATHS["spot-chat"]:
+            self.webhook.wait_for(lambda posts, path=path: 20 in told(posts, path))
+            self.assertLessEqual(len(told(self.webhook.posts, path)), 3)
+
     def test_tells_that_a_notice_was_withdrawn(self):
         self.start_with()
         self.send_alerts({**SPOT, "instance": "a"})
-        self.webhook.wait_for(lambda posts: {post.path for post in posts} == set(PATHS["spot"]))
+        self.webhook.wait_for(lambda posts: {post.path for post in posts} == set(NOTICE_PATHS))
         self.send_alerts({**SPOT, "instance": "a"}, ends_in=-1)
         self.webhook.wait_for(lambda posts: {post.path for post in posts
-                                             if post.body["status"] == "resolved"} == set(PATHS["spot"]))
+                                             if post.body["status"] == "resolved"} == set(NOTICE_PATHS))
 
     def test_a_drill_reaches_the_drill_receiver_only(self):
         self.start_with()
@@ -205,7 +236,7 @@ class AlertmanagerTest(alerting.Case):
         self.webhook.wait_for(of("a", *PATHS["drill"]))
         # A notice goes every other way; with it there, nothing of the drill is still under way.
         self.send_alerts({**SPOT, "instance": "b"})
-        for path in PATHS["spot"]:
+        for path in NOTICE_PATHS:
             self.webhook.wait_for(of("b", path))
         self.assertEqual([(post.path, post.body["receiver"]) for post in self.webhook.posts
                           if post.body["commonLabels"]["alertname"] == "AliyunEcsSpotDrill"],
@@ -214,9 +245,9 @@ class AlertmanagerTest(alerting.Case):
     def test_shows_the_secret_to_the_pager_only(self):
         self.start_with()
         self.send_alerts({**SPOT, "instance": "a"})
-        for path in PATHS["spot"]:
+        for path in NOTICE_PATHS:
             self.assertEqual(self.webhook.wait_for(of("a", path)).authorization,
-                             "Bearer of-the-file" if path == "/alertmanager" else None)
+                             "Bearer of-the-file" if path == alerting.PAGER else None)
         self.assertNotIn("of-the-file", "".join(self.alertmanager_program.output))
         self.assertNotIn("of-the-file", harness.request(self.alertmanager, "GET", "/api/v2/status").body)
 
@@ -263,10 +294,10 @@ class AlertmanagerTest(alerting.Case):
             self.wait_until(self.inhibited,
                             {n for n, case in cases.items() if case.rule not in (None, number)})
 
-    def test_the_relabelling_of_its_comment_makes_one_host_of_two_ports(self):
+    def test_the_relabelling_of_its_comment_makes_one_host_of_two_ports_and_drops_the_replica(self):
         self.start_with()
         (prometheus,) = self.need("prometheus")
-        comment = re.search(r"^  #   alerting:\n(?:  #   .*\n)+",
+        comment = re.search(r"^#   alerting:\n(?:#   .*\n)+",
                             alerting.read("alerts", "alertmanager.example.yml"), re.MULTILINE)[0]
         rules = [{"alert": name, "expr": "vector(1)", "labels": {"job": job, "instance": instance}}
                  for name, job, instance in (("AliyunEcsSpotTerminationKnown", "ours", "192.0.2.7:10200"),
@@ -275,9 +306,10 @@ class AlertmanagerTest(alerting.Case):
                                              ("NodeDown", "node", "[2001:db8::7]:9100"),
                                              ("AliyunEcsSpotDrill", "ours", "192.0.2.7:10200"))]
         self.file("rules.yml", json.dumps({"groups": [{"name": "all", "interval": "1s", "rules": rules}]}))
-        config = self.file("prometheus.yml", without("^  #   ", comment) + f"""
+        config = self.file("prometheus.yml", without("^#   ", comment) + f"""
   alertmanagers: [{{static_configs: [{{targets: ["{self.alertmanager}"]}}]}}]
 rule_files: [rules.yml]
+global: {{external_labels: {{cluster: east, replica: a, prometheus_replica: b, __replica__: c}}}}
 """)
         # It finds Alertmanager some seconds after the first alerts, and would send them again in a minute.
         self.start(prometheus, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
@@ -290,6 +322,9 @@ rule_files: [rules.yml]
                  ("InstanceDown", "192.0.2.7", True),
                  ("InstanceDown", "192.0.2.70", False),
                  ("NodeDown", "[2001:db8::7]", False)])
+        for found in self.alerts():
+            self.assertEqual(found["labels"].keys() - {"instance_host"},
+                             {"alertname", "job", "instance", "cluster"})
 
 
 if __name__ == "__main__":

@@ -600,10 +600,10 @@ class FilesTest(Case):
                 self.assertIn(variable, variables_of(dashboards[name]), address)
 
     def test_the_same_interfaces_count_as_in_the_rules(self):
-        left_out = re.compile(r'node_network_\w+\{[^}]*device!~("[^"]+")')
-        of_rules = {found for rule in dashboard_files.rules() for found in left_out.findall(rule["expr"])}
+        counted = re.compile(r'node_network_\w+\{[^}]*device=~("[^"]+")')
+        of_rules = {found for rule in dashboard_files.rules() for found in counted.findall(rule["expr"])}
         of_panels = {found for _, expression in expressions_of(dashboard_files.dashboards()["instance"])
-                     for found in left_out.findall(expression)}
+                     for found in counted.findall(expression)}
         self.assertEqual((len(of_rules), of_panels), (1, of_rules))
 
     def test_provisioning_reads_the_folder_and_names_a_prometheus(self):

@@ -4,6 +4,7 @@ They run as they are written, in a private network: there the simulator is at th
 service, and the exporter, Prometheus and Alertmanager are on the ports that everybody has them on.
 """
 
+import contextlib
 import datetime
 import glob
 import json
@@ -21,20 +22,18 @@ try:
 except ImportError:
     yaml = None
 
-CHECK = os.path.join(harness.BIN, "check_aliyun_ecs")
-
 PARTS = ["Meaning", "Impact", "First three commands", "How to fix", "How to silence"]
 
-# What other branches of the work bring; each must go from here with its coming.
-METRICS_TO_COME = {"aliyun_ecs_spot_drill_timestamp_seconds", "aliyun_ecs_alertmanager_notifications_total",
-                   "aliyun_ecs_alertmanager_notifications_failed_total"}
-FLAGS_TO_COME = {"--drill.file", "--alertmanager.url", "--alertmanager.http-config"}
+# What is not there in a test's machine: the unit's settings, the installed plugin, the folder of drills.
+SETTINGS = "/etc/default/aliyun-ecs-exporter"
+PLUGINS = "/usr/lib/nagios/plugins"
+DRILLS = "/etc/aliyun-ecs-exporter"
 
 # These need the vendor's API, a running systemd, or what is not in a test's machine.
 ELSEWHERE = {"aliyun", "journalctl", "systemctl", "timedatectl", "cloud-init"}
 HERE = {"amtool", "promtool", "curl", "check_aliyun_ecs", "aliyun_ecs_exporter", "metadata", "ip", "ss"}
 
-# Queries that find nothing while all is well, or whose metric is to come.
+# Queries that find nothing while all is well.
 MAY_BE_EMPTY = ("up{job", "aliyun_ecs_spot_drill_timestamp_seconds",
                 "increase(aliyun_ecs_alertmanager_notifications_failed_total")
 
@@ -76,8 +75,8 @@ def commands_in(text):
 
 
 def program(command):
-    """The first word, that of a pipe that makes something."""
-    return shlex.split(command, posix=False)[0]
+    """The first word, that of a pipe that makes something; what has the unit's settings counts itself."""
+    return shlex.split(command.removeprefix(f"(set -a; . {SETTINGS}; "), posix=False)[0]
 
 
 def long_flags(text):
@@ -121,8 +120,7 @@ class RunbooksTest(alerting.Case, private_network.Case):
         # One that ends like this stands for several: aliyun_ecs_instance_max_netbw_.*
         begun = {name for name in named if name.endswith("_")}
         self.assertTrue(all(any(name.startswith(begin) for name in known) for begin in begun), begun)
-        self.assertEqual(named - begun - known - METRICS_TO_COME, set())
-        self.assertEqual(METRICS_TO_COME & known, set(), "no longer to come")
+        self.assertEqual(named - begun - known, set())
 
     def test_names_only_flags_that_are_there(self):
         helps = {each: subprocess.run([os.path.join(harness.BIN, each), "--help"], capture_output=True,
@@ -130,15 +128,15 @@ class RunbooksTest(alerting.Case, private_network.Case):
                  for each in ("aliyun_ecs_exporter", "check_aliyun_ecs")}
         flags = {each: long_flags(text) for each, text in helps.items()}
         lines = [line.strip() for block in commands_in(self.text) for line in block.split("\n")]
-        for line in lines:
-            if line.startswith(tuple(flags)):
-                self.assertEqual(long_flags(line) - flags[line.split()[0]], set(), line)
+        run = [found for line in lines for found in re.findall(rf"(?<![\w-])({'|'.join(flags)})( .*)", line)]
+        self.assertEqual({each for each, _ in run}, set(flags))
+        for each, rest in run:
+            self.assertEqual(long_flags(rest) - flags[each], set(), rest)
         # In the sentences, flags with a dot are the exporter's.
         sentences = re.sub(r"^ *```.*?^ *```$", "", self.text, flags=re.MULTILINE | re.DOTALL)
         mentioned = {flag for flag in long_flags(sentences) if "." in flag}
         self.assertGreater(len(mentioned), 8)
-        self.assertEqual(mentioned - flags["aliyun_ecs_exporter"] - FLAGS_TO_COME, set())
-        self.assertEqual(FLAGS_TO_COME & flags["aliyun_ecs_exporter"], set(), "no longer to come")
+        self.assertEqual(mentioned - flags["aliyun_ecs_exporter"], set())
 
     def test_the_policy_refuses_what_the_vendor_says(self):
         (policy,) = re.findall(r"```json\n(.*?)```", self.text, re.DOTALL)
@@ -185,15 +183,28 @@ scrape_configs:
         self.wait_until(lambda: sorted(alert["status"]["state"] for alert in self.alerts()),
                         ["active", "active", "suppressed"])
 
-    def run_in_shell(self, command):
-        """Runs it where the values of the first page are set, and its function is known."""
+    def run_in_shell(self, command, settings=""):
+        """Runs it where the values of the first page are set, and its function is known.
+
+        settings is the text of the unit's. What is installed is where it is on a user's machine.
+        """
         values, function = commands_in(self.before)
         ours = "\n".join(f"export {name}={value}" for name, value in VALUES.items())
-        path = os.pathsep.join([harness.BIN, os.path.join(alerting.TOOLS, "usr", "bin")])
+        places = {SETTINGS: self.file("settings", settings)}
+        for place, name in (("/usr/bin", "aliyun_ecs_exporter"), (PLUGINS, "check_aliyun_ecs")):
+            places[place] = self.folder + place
+            os.makedirs(places[place], exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.symlink(os.path.join(harness.BIN, name), os.path.join(places[place], name))
+        text = f"{values}\n{ours}\n{function}\n{command}"
+        for place in (SETTINGS, PLUGINS):
+            text = text.replace(place, places[place])
+        path = [os.environ.get("PATH", os.defpath), places["/usr/bin"],
+                os.path.join(alerting.TOOLS, "usr", "bin")]
         return subprocess.run(
-            ["sh", "-c", f"{values}\n{ours}\n{function}\n{command}"], capture_output=True, text=True,
-            check=False, stdin=subprocess.DEVNULL, timeout=harness.DEADLINE, cwd=self.folder,
-            env={**harness.environment(), "PATH": os.environ.get("PATH", os.defpath) + os.pathsep + path})
+            ["sh", "-c", text], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+            timeout=harness.DEADLINE, cwd=self.folder,
+            env={**harness.environment(), "PATH": os.pathsep.join(path)})
 
     def answers(self, name, word):
         """What the commands of this section say that have this word."""
@@ -240,41 +251,111 @@ scrape_configs:
                                   ("AliyunEcsSpotDrill", "alert query", "AliyunEcsSpotDrill")):
             (said,) = self.answers(name, flag)
             self.assertEqual(re.findall(r"^AliyunEcs\w+", said, re.MULTILINE), [shown])
+        # Silenced, it inhibits as before.
+        (known,) = [section for section in self.sections if section.name == "AliyunEcsSpotTerminationKnown"]
+        self.assertEqual(self.run_in_shell(known.silence()).returncode, 0)
+        self.assertEqual([alert["labels"]["alertname"] for alert in self.alerts()
+                          if alert["status"]["inhibitedBy"]], ["AliyunEcsExporterDown"])
 
     def test_each_silence_silences_its_alert_and_no_other(self):
         private_network.Case.setUp(self)
         self.start_webhook()
         self.start_alertmanager(self.example_config(), address="127.0.0.1:9093")
         self.need("amtool")
-        labels = {"job": VALUES["JOB"], "instance": VALUES["INSTANCE"], "role": VALUES["ROLE"],
-                  "zone_id": VALUES["ZONE"], "instance_type": VALUES["INSTANCE_TYPE"]}
-        severities = {rule["alert"]: rule["labels"]["severity"] for rule in rules()}
-        others = {name: "another" for name in labels}
-        self.send_alerts(*({**where, "alertname": name, "severity": severity}
-                           for name, severity in severities.items() for where in (labels, others)))
+        alerts = {rule["alert"]: self.like_and_unlike(rule) for rule in rules()}
+        self.send_alerts(*(labels for own, others in alerts.values() for labels in (own, *others)))
         for section in self.sections:
             with self.subTest(section.name):
                 done = self.run_in_shell(section.silence())
                 self.assertEqual(done.returncode, 0, done.stderr)
                 silence = done.stdout.strip()
                 self.assertRegex(silence, r"^[0-9a-f-]{36}$")
-                silenced = [alert["labels"] for alert in self.alerts()
-                            if silence in alert["status"]["silencedBy"]]
-                self.assertEqual([(each["alertname"], each["instance"]) for each in silenced],
-                                 [(section.name, labels["instance"])])
+                self.assertEqual([alert["labels"] for alert in self.alerts()
+                                  if silence in alert["status"]["silencedBy"]],
+                                 [alerts[section.name][0]])
 
-    def test_the_drill_file_is_complete_and_soon_over(self):
-        (drill,) = [section for section in self.sections if section.name == "AliyunEcsSpotDrill"]
-        command = commands_in(drill.text.split("### How to run a drill")[1])[0]
-        done = self.run_in_shell(command.replace("/etc/aliyun-ecs-exporter/", ""))
+    def like_and_unlike(self, rule):
+        """Labels of the rule's alert, and of those that differ from it in one that its summary is about."""
+        labels = {"alertname": rule["alert"], "severity": rule["labels"]["severity"], "job": VALUES["JOB"]}
+        named = {"role": "ROLE"}
+        if "var-instance" in rule["annotations"]["dashboard_url"]:
+            labels["instance"] = VALUES["INSTANCE"]
+        else:
+            named |= {"zone_id": "ZONE", "instance_type": "INSTANCE_TYPE"}
+        labels |= {label: VALUES[value] for label, value in named.items()
+                   if f"$labels.{label} " in rule["annotations"]["summary"]}
+        return labels, [{**labels, label: "another"} for label in labels.keys() - {"alertname", "severity"}]
+
+    def test_looks_for_the_plugin_where_it_is_installed(self):
+        self.assertIn(f"cp build/release/check_aliyun_ecs {PLUGINS}/", alerting.read("exporter", "packaging",
+                                                                                     "monitoring.md"))
+        self.assertRegex(self.run_in_shell("check_aliyun_ecs --version").stdout, "^check_aliyun_ecs ")
+
+    def test_the_check_of_the_settings_is_of_those_of_the_unit(self):
+        self.assertIn(f"EnvironmentFile=-{SETTINGS}\n",
+                      alerting.read("exporter", "packaging", "aliyun-ecs-exporter.service"))
+        (section,) = [section for section in self.sections if section.name == "AliyunEcsExporterRestarting"]
+        (command,) = [command for command in section.commands() if "--config.check" in command]
+        good, bad = (self.run_in_shell(command, f"ALIYUN_ECS_EXPORTER_POLL_BUDGET={value}\n")
+                     for value in ("30", "plenty"))
+        self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+        self.assertNotEqual(bad.returncode, 0)
+        self.assertIn("ALIYUN_ECS_EXPORTER_POLL_BUDGET", bad.stdout + bad.stderr)
+
+    def test_journalctl_finds_what_the_exporter_writes(self):
+        self.start_simulator()
+        self.control_api("PUT", "/control/spot-termination", {"in_seconds": 300})
+        self.start_webhook()
+        # One takes the alert, the other has no such page.
+        self.start_exporter(f"--alertmanager.url=http://{self.webhook.address}",
+                            f"--alertmanager.url=http://{self.metadata}")
+        self.exporter.wait_for_all("alert sent", "does not take the alerts", "first fill complete")
+        lines = [line for line in self.exporter.output if "msg=" in line]
+        wanted = [line for line in lines if "alert sent" in line or "does not take" in line]
+        patterns = re.findall(r"journalctl .*--grep=(\S+)", self.text)
+        self.assertTrue(patterns)
+        for pattern in patterns:
+            # As journalctl does, where nothing in it is a capital.
+            flags = re.IGNORECASE if pattern == pattern.lower() else 0
+            found = [line for line in lines if re.search(pattern, line, flags)]
+            self.assertLessEqual(set(wanted), set(found), pattern)
+            self.assertFalse([line for line in found if "first fill complete" in line], pattern)
+
+    def drill(self, command):
+        """Runs it as a careful root does; the JSON in the file that others than root can read then."""
+        folder = os.path.join(self.folder, "drills")
+        done = self.run_in_shell("umask 077\n" + command.replace(DRILLS, folder))
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-        with open(os.path.join(self.folder, "drill.json"), encoding="utf-8") as file:
-            content = json.load(file)
+        self.assertEqual(os.listdir(folder), ["drill.json"])
+        path = os.path.join(folder, "drill.json")
+        self.assertEqual([os.stat(each).st_mode & 0o777 for each in (folder, path)], [0o755, 0o644])
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def assert_soon_over(self, content):
         self.assertEqual(list(content), ["time"])
         ahead = (datetime.datetime.strptime(content["time"], "%Y-%m-%dT%H:%M:%SZ")
                  - datetime.datetime.utcnow()).total_seconds()
         self.assertTrue(60 < ahead < 3600, content)  # farther ahead is refused
-        self.assertEqual(os.listdir(self.folder), ["drill.json"])
+
+    def test_the_drill_file_is_readable_complete_and_soon_over(self):
+        (drill,) = [section for section in self.sections if section.name == "AliyunEcsSpotDrill"]
+        text = drill.text.split("### How to run a drill")[1]
+        once, each = commands_in(text)
+        once, restarts = re.subn("^systemctl restart aliyun-ecs-exporter$", "", once, flags=re.MULTILINE)
+        self.assertEqual(restarts, 1)
+        self.assert_soon_over(self.drill(f"{once}\n{each}"))
+        # It is the file that the unit's exporter is told of.
+        with open(os.path.join(self.folder, "settings"), encoding="utf-8") as file:
+            settings = file.read()
+        self.assertEqual(settings, f"ALIYUN_ECS_EXPORTER_DRILL_FILE={self.folder}/drills/drill.json\n")
+        done = self.run_in_shell(f"(set -a; . {SETTINGS}; aliyun_ecs_exporter --config.check)", settings)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_so_is_that_of_the_first_page(self):
+        text = alerting.read("README.md").split("\n### Drills\n")[1].split("\n### ")[0]
+        command = "\n".join(re.findall(r"^    (.*)$", text, re.MULTILINE))
+        self.assert_soon_over(self.drill(f"mkdir -m 755 {DRILLS}\n" + command.replace("/etc/…", DRILLS)))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ target_link_libraries(aliyun_ecs_simulated_world
   PRIVATE aliyun_ecs_warnings nlohmann_json::nlohmann_json)
 
 aliyun_ecs_fuzz_target(drill_file aliyun_ecs_notify)
+aliyun_ecs_fuzz_target(http_config aliyun_ecs_client)
 aliyun_ecs_fuzz_target(simulator_control aliyun_ecs_simulated_world)
 aliyun_ecs_fuzz_target(simulator_http aliyun_ecs_simulation)
 aliyun_ecs_fuzz_target(simulator_scenario aliyun_ecs_simulation nlohmann_json::nlohmann_json)

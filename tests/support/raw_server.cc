@@ -34,6 +34,13 @@ std::uint16_t BindToLoopback(int socket) {
 
 std::string UrlOf(std::uint16_t port) { return "http://127.0.0.1:" + std::to_string(port); }
 
+// Of the body behind this head.
+std::size_t AnnouncedLength(const std::string& head) {
+  constexpr std::string_view kName = "\r\nContent-Length: ";
+  const auto found = head.find(kName);
+  return found == std::string::npos ? 0 : std::stoul(head.substr(found + kName.size()));
+}
+
 }  // namespace
 
 RawServer::RawServer(std::vector<Reply> script)
@@ -109,12 +116,15 @@ bool RawServer::Attend(int connection, std::string& received) {
     constexpr std::string_view kEnd = "\r\n\r\n";
     const auto end = received.find(kEnd);
     if (end == std::string::npos) return true;
+    const std::size_t size_of_request =
+        end + kEnd.size() + AnnouncedLength(received.substr(0, end + kEnd.size()));
+    if (received.size() < size_of_request) return true;
     {
       const std::lock_guard lock(mutex_);
-      requests_.push_back(received.substr(0, end + kEnd.size()));
+      requests_.push_back(received.substr(0, size_of_request));
     }
     came_in_.notify_all();
-    received.erase(0, end + kEnd.size());
+    received.erase(0, size_of_request);
     if (script_.empty()) return false;
     const Reply reply = std::move(script_.front());
     script_.pop_front();

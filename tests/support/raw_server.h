@@ -15,9 +15,10 @@
 namespace aliyun_ecs {
 
 // A TCP server on a free port of 127.0.0.1 that speaks no protocol: for each request, which ends
-// at an empty line, it sends the bytes it was told and does with the connection what it was told.
-// So it can be as broken as a test wants. Its thread waits in poll(), never sleeps, and ends with
-// the object. The methods may be called from any thread.
+// at an empty line and the bytes that a Content-Length announces, it sends the bytes it was told
+// and does with the connection what it was told. So it can be as broken as a test wants. Its thread
+// waits in poll(), never sleeps, and ends with the object. The methods may be called from any
+// thread.
 class RawServer {
  public:
   enum class Then {
@@ -46,7 +47,8 @@ class RawServer {
   // Waits until `count` requests have come in.
   void WaitForRequests(std::size_t count) const;
 
-  // The bytes of each request, its empty line included. A body shows in front of the next one.
+  // The bytes of each request, its empty line and its body included. A body that is not announced
+  // shows in front of the next one.
   [[nodiscard]] std::vector<std::string> requests() const;
 
   // How many connections were accepted so far. Connections are accepted in the order in which they

@@ -22,6 +22,7 @@ class ScriptedTransport final : public HttpTransport {
     HttpMethod method = HttpMethod::kGet;
     std::string path;
     std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
     Duration timeout{};
     std::size_t max_body_bytes = 0;
     bool stop_possible = false;
@@ -46,9 +47,9 @@ class ScriptedTransport final : public HttpTransport {
 
   [[nodiscard]] Result<HttpResponse> Perform(const HttpRequest& request,
                                              std::stop_token stop) override {
-    Request seen{request.method,       request.path,           {},
-                 request.timeout,      request.max_body_bytes, stop.stop_possible(),
-                 stop.stop_requested()};
+    Request seen{request.method,       request.path,         {},
+                 request.body,         request.timeout,      request.max_body_bytes,
+                 stop.stop_possible(), stop.stop_requested()};
     for (const auto& [name, value] : request.headers) seen.headers.emplace_back(name, value);
     requests_.push_back(std::move(seen));
     if (meanwhile_) meanwhile_();

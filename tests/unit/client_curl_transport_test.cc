@@ -144,6 +144,62 @@ TEST(CurlTransportTest, SendsAPutWithoutABodyAndWithoutWaitingToBeToldToGoOn) {
   EXPECT_THAT(server.requests()[1], Not(HasSubstr("21600")));
 }
 
+TEST(CurlTransportTest, SendsAPostWithItsBody) {
+  for (const std::string& body : {std::string("[{\"a\":1}]"), std::string(), std::string("a\0b", 3),
+                                  std::string(100'000, 'x')}) {
+    RawServer server({Say(Http("200 OK", "")), Say(Http("200 OK", "item"))});
+    CurlTransport transport(server.url() + "/prefix", kUserAgent, OperatorAccess());
+    HttpRequest post = Get("/api/v2/alerts");
+    post.method = HttpMethod::kPost;
+    post.headers = {{"Content-Type", "application/json"}};
+    post.body = body;
+    EXPECT_EQ(AnswerTo(transport, post), (Answer{200, "", {}}));
+    EXPECT_EQ(AnswerTo(transport, Get("/x")), (Answer{200, "item", {}}));
+    ASSERT_EQ(server.requests().size(), 2u);
+    const std::string request = server.requests()[0];
+    ASSERT_GE(request.size(), body.size());
+    EXPECT_TRUE(request.ends_with("\r\n\r\n" + body));
+    // The whole list: no Expect, for whose answer it would have to wait.
+    EXPECT_THAT(LinesOf(request.substr(0, request.size() - body.size())),
+                UnorderedElementsAre("POST /prefix/api/v2/alerts HTTP/1.1", HostLine(server),
+                                     "User-Agent: aliyun_ecs_test/0.0", "Accept: */*",
+                                     "Content-Type: application/json",
+                                     "Content-Length: " + std::to_string(body.size())));
+    EXPECT_THAT(server.requests()[1], StartsWith("GET /prefix/x HTTP/1.1\r\n"));
+  }
+}
+
+TEST(CurlTransportTest, OfAPostTheStatusSaysItAll) {
+  RawServer server({Say("HTTP/1.1 200 OK\r\n\r\n", Then::kClose)});
+  CurlTransport transport(server.url(), kUserAgent, OperatorAccess());
+  HttpRequest post = Get("/");
+  post.method = HttpMethod::kPost;
+  EXPECT_EQ(AnswerTo(transport, post), (Answer{200, "", {}}));
+}
+
+TEST(CurlTransportTest, ShowsItsCredentialsToTheServerAndToNobodyElse) {
+  RawServer elsewhere({Say(Http("200 OK", "elsewhere"))});
+  const auto lines_of_a_get = [&](OperatorAccess access) {
+    RawServer server({Say(Http("302 Found", "", "Location: " + elsewhere.url() + "/\r\n"))});
+    CurlTransport transport(server.url(), kUserAgent, std::move(access));
+    EXPECT_EQ(AnswerTo(transport, Get("/")).status, 302);
+    EXPECT_EQ(server.requests().size(), 1u);
+    return LinesOf(server.requests().at(0));
+  };
+  OperatorAccess bearer;
+  bearer.bearer_token = Secret("obviously-fake");
+  EXPECT_THAT(lines_of_a_get(std::move(bearer)),
+              testing::Contains("Authorization: Bearer obviously-fake"));
+  OperatorAccess basic;
+  basic.username = "me";
+  basic.password = Secret("a:b");
+  EXPECT_THAT(lines_of_a_get(std::move(basic)), testing::Contains("Authorization: Basic bWU6YTpi"));
+  EXPECT_THAT(lines_of_a_get({}), Not(testing::Contains(StartsWith("Authorization"))));
+  CurlTransport probe(elsewhere.url(), kUserAgent);
+  EXPECT_EQ(AnswerTo(probe, Get("/probe")), (Answer{200, "elsewhere", {}}));
+  EXPECT_EQ(elsewhere.connections(), 1u);
+}
+
 TEST(CurlTransportTest, SendsThePathAsItIs) {
   RawServer server({Say(Http("200 OK", "")), Say(Http("200 OK", ""))});
   CurlTransport transport(server.url(), kUserAgent);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace aliyun_ecs {
 namespace {
 
@@ -51,6 +53,16 @@ TEST(UrlTest, RefusesEverythingElse) {
                                  "HTTP://h",
                                  "http://h/\r\nX: y"}) {
     EXPECT_FALSE(ParseUrl(text)) << text;
+  }
+}
+
+TEST(UrlTest, TellsThePortThatTheSchemeStandsFor) {
+  for (const auto& [text, expected] : {std::pair("http://h/p", "h:80"),
+                                       {"https://h", "h:443"},
+                                       {"https://h:9093", "h:9093"},
+                                       {"http://[::1]", "[::1]:80"},
+                                       {"http://[::1]:9093/p", "[::1]:9093"}}) {
+    EXPECT_EQ(ParseUrl(text)->HostAndPort(), expected);
   }
 }
 

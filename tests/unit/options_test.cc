@@ -18,6 +18,8 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
 
 Invocation Read(std::vector<const char*> flags, const Environment& environment = {}) {
   flags.insert(flags.begin(), "aliyun_ecs_exporter");
@@ -38,6 +40,7 @@ class File {
   ~File() { std::remove(path_.c_str()); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string flag() const { return "--config.file=" + path_; }
 
  private:
@@ -149,7 +152,6 @@ TEST(OptionsTest, RefusesEachWrongValueAndNamesFlagValueAndWhatIsAllowed) {
       {"--web.telemetry-path=metrics", "/metrics"},
       {"--metadata.url=https://100.100.100.200", "http://"},
       {"--metadata.url=http://", "http://"},
-      {"--metadata.url=http://user@host", "http://"},
       {"--metadata.url=http://host/path", "http://"},
       {"--metadata.url=http://host:0", "http://"},
       {"--metadata.url=http://host:99999", "http://"},
@@ -385,6 +387,92 @@ TEST(OptionsTest, ATextfileIsCalledAsNodeExporterWantsItAndNeedsNoWebServer) {
   EXPECT_EQ(Read({file.flag().c_str(), "--textfile=/tmp/x.prom"}).action, Invocation::Action::kRun);
   EXPECT_EQ(Read({file.flag().c_str(), "--once"}).action, Invocation::Action::kRun);
   EXPECT_EQ(Read({file.flag().c_str()}).action, Invocation::Action::kRefuse);
+}
+
+TEST(OptionsTest, TakesAlertmanagersAndTheLabelsThatPrometheusAdds) {
+  const File http_config("authorization: {credentials: obviously-fake}");
+  const std::string flag = "--alertmanager.http-config=" + http_config.path();
+  const Invocation invocation =
+      Read({"--alertmanager.url=https://am.example/prefix/", "--alertmanager.url=http://[::1]:9093",
+            "--alertmanager.label=job=spot", "--alertmanager.label=_1=a=b",
+            "--alertmanager.annotation=runbook_url=https://wiki.example/?a=b", flag.c_str()});
+  ASSERT_THAT(invocation.complaints, ElementsAre());
+  const Options& options = invocation.options;
+  ASSERT_EQ(options.alertmanagers.size(), 2u);
+  EXPECT_EQ(options.alertmanagers[0].ToString(), "https://am.example/prefix");
+  EXPECT_EQ(options.alertmanagers[1].ToString(), "http://[::1]:9093");
+  EXPECT_THAT(options.added_to_alerts.labels, ElementsAre(Pair("_1", "a=b"), Pair("job", "spot")));
+  EXPECT_THAT(options.added_to_alerts.annotations,
+              ElementsAre(Pair("runbook_url", "https://wiki.example/?a=b")));
+  EXPECT_EQ(options.alertmanager_http_config, http_config.path());
+}
+
+TEST(OptionsTest, RefusesUrlsThatNoAlertmanagerCanHave) {
+  for (const char* const url :
+       {"", "am:9093", "ftp://am", "http://am?x", "https://am/api/v2/alerts", "http://am/%20"}) {
+    const std::string flag = "--alertmanager.url=" + std::string(url);
+    EXPECT_THAT(Read({flag.c_str()}).complaints, ElementsAre(HasSubstr("--alertmanager.url: ")))
+        << url;
+  }
+  EXPECT_THAT(
+      Read({"--alertmanager.url=http://am/", "--alertmanager.url=http://am"}).complaints,
+      ElementsAre("--alertmanager.url: \"http://am\" is not another URL than those before"));
+}
+
+TEST(OptionsTest, AComplaintOfAUrlDoesNotRepeatItsPassword) {
+  for (const char* const flag :
+       {"--alertmanager.url=https://me:zQ7@x:zQ7@am:9093", "--metadata.url=http://me:zQ7@am",
+        "--metadata.url=http://zQ7@am", "--alertmanager.url=http://zQ7@am?token=zQ7@x",
+        "--alertmanager.url=http://...@am?zQ7"}) {
+    EXPECT_THAT(Read({flag}).complaints,
+                ElementsAre(AllOf(HasSubstr("//...@am"), Not(HasSubstr("zQ7")))));
+  }
+}
+
+TEST(OptionsTest, RefusesAnnotationsThatTheAlertsHaveThemselves) {
+  for (const char* const annotation : {"", "a", "a-b=x", "summary=x", "description=x"}) {
+    const std::string flag = "--alertmanager.annotation=" + std::string(annotation);
+    EXPECT_THAT(Read({"--alertmanager.url=http://am", flag.c_str()}).complaints,
+                ElementsAre(HasSubstr("--alertmanager.annotation: ")))
+        << annotation;
+  }
+}
+
+TEST(OptionsTest, RefusesLabelsThatTheAlertsCannotHave) {
+  for (const char* const label :
+       {"", "job", "job=", "=x", "1a=x", "a-b=x", "a b=x", "a=\n", "a=\xFF", "alertname=x",
+        "severity=page", "instance_id=i", "instance_name=n", "instance_type=t", "zone_id=z"}) {
+    const std::string flag = "--alertmanager.label=" + std::string(label);
+    EXPECT_THAT(Read({"--alertmanager.url=http://am", flag.c_str()}).complaints,
+                ElementsAre(HasSubstr("--alertmanager.label: ")))
+        << label;
+  }
+  EXPECT_THAT(
+      Read({"--alertmanager.url=http://am", "--alertmanager.label=a=1", "--alertmanager.label=a=2"})
+          .complaints,
+      ElementsAre("--alertmanager.label: \"a=2\" is not a label that is given once"));
+}
+
+TEST(OptionsTest, NamesEverythingThatIsWrongWithTheHttpConfig) {
+  const File http_config("authorization: {type: zQ7}\nproxy_url: zQ7");
+  const std::string flag = "--alertmanager.http-config=" + http_config.path();
+  EXPECT_THAT(Read({"--alertmanager.url=http://am", flag.c_str()}).complaints,
+              ElementsAre("--alertmanager.http-config: " + http_config.path() +
+                              ": authorization.type must be Bearer",
+                          HasSubstr("authorization.credentials or credentials_file must be given"),
+                          HasSubstr("proxy_url is not a key that is understood here")));
+  EXPECT_THAT(Read({"--alertmanager.url=http://am", "--alertmanager.http-config="}).complaints,
+              ElementsAre(HasSubstr("is not the name of a file")));
+}
+
+TEST(OptionsTest, WhatOnlyAnAlertmanagerNeedsIsRefusedWithoutOne) {
+  const File http_config("");
+  const std::string flag = "--alertmanager.http-config=" + http_config.path();
+  EXPECT_THAT(
+      Read({"--alertmanager.label=a=1", flag.c_str()}).complaints,
+      ElementsAre(
+          "--alertmanager.label: there is no --alertmanager.url that it could serve",
+          "--alertmanager.http-config: there is no --alertmanager.url that it could serve"));
 }
 
 TEST(ReloadTest, TellsWhatChangedAndWhatOfItNeedsARestart) {
