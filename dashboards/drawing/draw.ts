@@ -2,7 +2,7 @@
 // tests/fleet/scripted_hour.cc: node draw.js FOLDER
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
@@ -12,6 +12,7 @@ import type { Drawing } from './page';
 const [top, folder] = process.argv.slice(2);
 const modules = join(top, 'build/_tools/pictures/node_modules');
 const width = 1280;
+const fonts = { Regular: '400-normal', Medium: '500-normal', Italic: '400-italic' };
 
 // When in the hour, from when on, and what somebody chose and opened.
 type Shot = Pick<Drawing, 'chosen' | 'opened'> & { minutes: [from: number, to: number] };
@@ -31,7 +32,7 @@ async function bundle() {
     // Grafana's parts want two generations of the router; all they take of the older is the same in both.
     alias: { 'react-router-dom-v5-compat': 'react-router-dom' },
     define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
-    loader: { '.woff': 'dataurl', '.woff2': 'dataurl', '.svg': 'dataurl' },
+    loader: { '.ttf': 'dataurl', '.woff': 'dataurl', '.woff2': 'dataurl', '.svg': 'dataurl' },
   });
   return Object.fromEntries(outputFiles.map(({ path, text }) => [path, text]));
 }
@@ -39,6 +40,7 @@ async function bundle() {
 async function prometheus() {
   const program = spawn('/usr/bin/python3', ['-B', join(top, 'tests/e2e/dashboard_data.py'), '--serve'],
     { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => program.kill());
   const ended = once(program, 'exit');
   const [line] = await Promise.race([once(createInterface(program.stdout), 'line'), ended]);
   if (typeof line !== 'string') throw new Error('there is no Prometheus');
@@ -46,38 +48,45 @@ async function prometheus() {
     program.kill();
     await ended;
   };
+  console.error('DBG prom', line);
   return { ...JSON.parse(line) as { url: string; start: number }, stop };
 }
 
 /** Everything that is not Prometheus's API comes from here, as if Grafana were in front of it. */
 async function provide(page: Page, files: Record<string, string>) {
-  const html = '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/drawing/page.css">' +
+  const html = '<!doctype html><meta charset="utf-8"><base href="/"><link rel="icon" href="data:,"><link rel="stylesheet" href="/drawing/page.css">' +
     '<body style="padding:16px;height:auto"><div id="root"></div><script type="module" src="/drawing/page.js"></script>';
   await page.route('**/d/*', (route) => route.fulfill({ contentType: 'text/html', body: html }));
   await page.route('**/drawing/*', (route) => {
     const path = new URL(route.request().url()).pathname;
     return route.fulfill({ contentType: path.endsWith('.css') ? 'text/css' : 'text/javascript', body: files[path] });
   });
+  await page.route('**/public/fonts/inter/*', (route) => {
+    const font = /Inter-(\w+)\./.exec(route.request().url())![1] as keyof typeof fonts;
+    return route.fulfill({ path: join(modules, `@fontsource/inter/files/inter-latin-${fonts[font]}.woff2`) });
+  });
   await page.route('**/public/build/**', (route) => {
-    const path = new URL(route.request().url()).pathname.replace('/public/build', '');
-    return route.fulfill({ path: join(modules, '@grafana/ui/dist/public', path) });
+    const path = join(modules, '@grafana/ui/dist/public', new URL(route.request().url()).pathname.replace('/public/build', ''));
+    // Not all icons are published.
+    return route.fulfill(existsSync(path) ? { path } : { contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg"/>' });
   });
 }
 
 async function draw(page: Page, url: string, name: string) {
   await page.setViewportSize({ width, height: 800 });
   await page.goto(`${url}/d/${name}`);
-  const settled = () => page.waitForFunction(() => window.problems?.(), undefined, { timeout: 60000, polling: 500 });
-  await settled();
+  const settled = () => page.waitForFunction(() => window.problems?.(), undefined, { timeout: 25000, polling: 500 });
+  console.error('DBG loaded', name);await settled();console.error('DBG settled');
   await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
   await page.waitForTimeout(1000); // what is drawn anew for the new size, tells nobody when it is done
   return (await settled()).jsonValue();
 }
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 const files = await bundle();
 const data = await prometheus();
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
-const problems: string[] = [];
+console.error('DBG browser');const problems: string[] = [];
 try {
   for (const [name, { minutes, chosen, opened }] of Object.entries(shots)) {
     const dashboard = JSON.parse(readFileSync(join(top, `dashboards/${name}.json`), 'utf-8'));
@@ -85,7 +94,7 @@ try {
     for (const theme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ timezoneId: 'UTC', locale: 'en-GB', colorScheme: theme });
       page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
-      page.on('console', (message) => message.type() === 'error' && problems.push(`${name}: ${message.text()}`));
+      page.on('console', (message) => { console.error('DBG', message.text().slice(0,300), message.location().url); message.type() === 'error' && problems.push(`${name}: ${message.text()}`); });
       await provide(page, files);
       await page.addInitScript((drawing) => Object.assign(window, {
         drawing,
@@ -97,7 +106,7 @@ try {
       await page.close();
     }
   }
-} finally {
+} catch (e) { console.error('DBG', e, problems.map(x=>x.slice(0,800))); throw e; } finally {
   await browser.close();
   await data.stop();
 }

@@ -1,6 +1,4 @@
 // In the browser: one of the dashboards as a scene of Grafana's, with the choices that draw.ts makes.
-import '@fontsource/inter/400.css';
-import '@fontsource/inter/500.css';
 import '@grafana/react-data-grid/lib/styles.css';
 import 'uplot/dist/uPlot.min.css';
 import {
@@ -61,7 +59,7 @@ standardTransformersRegistry.setInit(() =>
   [
     standardTransformers.mergeTransformer, standardTransformers.filterFieldsByNameTransformer,
     standardTransformers.organizeFieldsTransformer,
-  ].map((transformation: DataTransformerInfo) => ({ id: transformation.id, name: transformation.name, transformation })) as any);
+  ].map((transformation: DataTransformerInfo) => ({ id: transformation.id, name: transformation.name, transformation: async () => transformation })) as any);
 
 function variable({ type, name, label, current, query, ...rest }: VariableModel & Record<string, any>) {
   if (type === 'datasource') return new DataSourceVariable({ name, label, pluginId: query });

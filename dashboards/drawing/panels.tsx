@@ -117,7 +117,7 @@ function repeated(Piece: ComponentType<PanelProps & { of: VizRepeaterRenderValue
     return (
       <VizRepeater source={data} getValues={getValues} width={width} height={height} renderCounter={renderCounter}
         orientation={options.orientation ?? VizOrientation.Auto} itemSpacing={spacing} minVizHeight={16} maxVizHeight={300}
-        getAlignmentFactors={(values) => getDisplayValueAlignmentFactors(values.map(({ display }) => display))}
+        getAlignmentFactors={getDisplayValueAlignmentFactors}
         renderValue={(of) => <Piece {...props} of={of} />} />
     );
   };
