@@ -14,3 +14,4 @@ cmake --build --preset check --target scripted_hour
 "$tools/node_modules/.bin/esbuild" "$here/drawing/draw.ts" --bundle --packages=external --platform=node \
   --format=esm --outfile="$tools/out/draw.mjs" --log-level=warning
 node "$tools/out/draw.mjs" "$top" "$to"
+pngquant --force --ext .png --strip --speed 1 "$to"/{fleet,instance,spot,exporter}-{light,dark}.png

@@ -19,9 +19,9 @@ type Shot = Pick<Drawing, 'chosen' | 'opened'> & { minutes: [from: number, to: n
 const shots: Record<string, Shot> = {
   // Two to four are about to go, from one zone, and other trouble stands.
   fleet: { minutes: [1.25, 46.25], chosen: {}, opened: 'cn-hangzhou' },
-  instance: { minutes: [1.25, 46.25], chosen: { instance: '10.0.0.3:10200' }, opened: '' },
+  instance: { minutes: [1.25, 46.25], chosen: { instance: ['10.0.0.3:10200'] }, opened: '' },
   spot: { minutes: [1.25, 46.25], chosen: {}, opened: 'cn-hangzhou-i' },
-  exporter: { minutes: [1.25, 46.25], chosen: { instance: '10.0.0.6:10200' }, opened: '' },
+  exporter: { minutes: [1.25, 46.25], chosen: { instance: ['10.0.0.2:10200', '10.0.0.6:10200'] }, opened: '' },
 };
 
 /** The page as a script and its style sheet. */
@@ -48,14 +48,14 @@ async function prometheus() {
     program.kill();
     await ended;
   };
-  console.error('DBG prom', line);
+  
   return { ...JSON.parse(line) as { url: string; start: number }, stop };
 }
 
 /** Everything that is not Prometheus's API comes from here, as if Grafana were in front of it. */
 async function provide(page: Page, files: Record<string, string>) {
   const html = '<!doctype html><meta charset="utf-8"><base href="/"><link rel="icon" href="data:,"><link rel="stylesheet" href="/drawing/page.css">' +
-    '<body style="padding:16px;height:auto"><div id="root"></div><script type="module" src="/drawing/page.js"></script>';
+    '<body><div id="root" style="padding:16px"></div><script type="module" src="/drawing/page.js"></script>';
   await page.route('**/d/*', (route) => route.fulfill({ contentType: 'text/html', body: html }));
   await page.route('**/drawing/*', (route) => {
     const path = new URL(route.request().url()).pathname;
@@ -67,8 +67,10 @@ async function provide(page: Page, files: Record<string, string>) {
   });
   await page.route('**/public/build/**', (route) => {
     const path = join(modules, '@grafana/ui/dist/public', new URL(route.request().url()).pathname.replace('/public/build', ''));
-    // Not all icons are published.
-    return route.fulfill(existsSync(path) ? { path } : { contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg"/>' });
+    if (existsSync(path)) return route.fulfill({ path });
+    // One icon is not published, but its mirror image is.
+    const mirrored = readFileSync(path.replace('left', 'right'), 'utf-8').replace(/(<path )/, '$1transform="scale(-1,1) translate(-24,0)" ');
+    return route.fulfill({ contentType: 'image/svg+xml', body: mirrored });
   });
 }
 
@@ -76,7 +78,7 @@ async function draw(page: Page, url: string, name: string) {
   await page.setViewportSize({ width, height: 800 });
   await page.goto(`${url}/d/${name}`);
   const settled = () => page.waitForFunction(() => window.problems?.(), undefined, { timeout: 25000, polling: 500 });
-  console.error('DBG loaded', name);await settled();console.error('DBG settled');
+  await settled();
   await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
   await page.waitForTimeout(1000); // what is drawn anew for the new size, tells nobody when it is done
   return (await settled()).jsonValue();
@@ -86,7 +88,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 const files = await bundle();
 const data = await prometheus();
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
-console.error('DBG browser');const problems: string[] = [];
+const problems: string[] = [];
 try {
   for (const [name, { minutes, chosen, opened }] of Object.entries(shots)) {
     const dashboard = JSON.parse(readFileSync(join(top, `dashboards/${name}.json`), 'utf-8'));
@@ -94,7 +96,7 @@ try {
     for (const theme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ timezoneId: 'UTC', locale: 'en-GB', colorScheme: theme });
       page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
-      page.on('console', (message) => { console.error('DBG', message.text().slice(0,300), message.location().url); message.type() === 'error' && problems.push(`${name}: ${message.text()}`); });
+      page.on('console', (message) => message.type() === 'error' && problems.push(`${name}: ${message.text()}`));
       await provide(page, files);
       await page.addInitScript((drawing) => Object.assign(window, {
         drawing,
@@ -106,7 +108,7 @@ try {
       await page.close();
     }
   }
-} catch (e) { console.error('DBG', e, problems.map(x=>x.slice(0,800))); throw e; } finally {
+} finally {
   await browser.close();
   await data.stop();
 }

@@ -25,7 +25,7 @@ export interface Drawing {
   theme: 'light' | 'dark';
   from: string;
   to: string;
-  chosen: Record<string, string>; // values of variables; without it what the dashboard chooses
+  chosen: Record<string, string[]>; // values of variables; without it what the dashboard chooses
   opened: string; // the repetition of a row that somebody opened
 }
 declare global {

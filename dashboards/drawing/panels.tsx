@@ -5,12 +5,12 @@ import {
   PanelPlugin, PanelPluginMeta, PanelProps, ThresholdsMode, VizOrientation, displayNameOverrideProcessor,
   getDisplayValueAlignmentFactors, getFieldDisplayValues, identityOverrideProcessor, numberOverrideProcessor,
   standardEditorsRegistry, standardFieldConfigEditorRegistry, stringOverrideProcessor, thresholdsOverrideProcessor,
-  unitOverrideProcessor, valueMappingsOverrideProcessor,
+  unitOverrideProcessor, valueMappingsOverrideProcessor, applyNullInsertThreshold, cacheFieldDisplayNames,
+  FieldDisplay,
 } from '@grafana/data';
 import { BarGauge, BigValue, TimeSeries, UPlotConfigBuilder, VizRepeater, VizRepeaterRenderValueProps, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
-import { FieldDisplay } from '@grafana/data';
-import { ComponentType, useLayoutEffect } from 'react';
+import { ComponentType, useEffect, useLayoutEffect, useRef } from 'react';
 
 type Process = FieldConfigPropertyItem['process'];
 const property = (id: string, process: Process, defaultValue?: unknown) => ({
@@ -54,39 +54,50 @@ function Nothing({ fieldConfig, width, height }: PanelProps) {
   return <div style={{ ...center, textAlign: 'center' }}>{fieldConfig.defaults.noValue}</div>;
 }
 
-/** Lines where something happened, as Grafana draws annotations. */
+/** Lines where something happened, as Grafana draws annotations. They may arrive behind the graph. */
 function Marks({ config, annotations }: { config: UPlotConfigBuilder; annotations: DataFrame[] }) {
   const { visualization } = useTheme2();
+  const plotted = useRef<uPlot>(null);
+  const newest = useRef(annotations);
   useLayoutEffect(() => config.addHook('draw', (plot) => {
-    const { ctx, bbox } = plot;
+    plotted.current = plot;
+    const { ctx, bbox: { left, top, width, height } } = plot;
+    const bottom = top + height;
     ctx.save();
-    for (const frame of annotations) {
-      const values = (name: string) => frame.fields.find((field) => field.name === name)?.values;
-      values('time')?.forEach((time, row) => {
-        const x = plot.valToPos(time, 'x', true);
-        if (x < bbox.left || x > bbox.left + bbox.width) return;
-        ctx.strokeStyle = ctx.fillStyle = visualization.getColorByName(values('color')?.[row]);
-        ctx.lineWidth = 1;
+    for (const { fields, length } of newest.current) {
+      const [times, colors] = ['time', 'color'].map((name) => fields.find((field) => field.name === name)?.values);
+      for (let row = 0; row < length; row++) {
+        const x = plot.valToPos(times![row], 'x', true);
+        if (x < left || x > left + width) continue;
+        ctx.strokeStyle = ctx.fillStyle = visualization.getColorByName(colors![row]);
         ctx.setLineDash([5, 5]);
         ctx.beginPath();
-        ctx.moveTo(x, bbox.top);
-        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.moveTo(x, top);
+        ctx.lineTo(x, bottom);
         ctx.stroke();
         ctx.beginPath();
-        ctx.moveTo(x - 5, bbox.top + bbox.height + 5);
-        ctx.lineTo(x + 5, bbox.top + bbox.height + 5);
-        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.moveTo(x - 5, bottom + 5);
+        ctx.lineTo(x + 5, bottom + 5);
+        ctx.lineTo(x, bottom);
         ctx.fill();
-      });
+      }
     }
     ctx.restore();
-  }), [config, annotations, visualization]);
+  }), [config, visualization]);
+  useEffect(() => {
+    newest.current = annotations;
+    plotted.current?.redraw();
+  }, [annotations]);
   return null;
 }
 
 function Graph(props: PanelProps) {
   const { data, options, width, height, timeRange, timeZone } = props;
-  const frames = data.series.filter(hasValues);
+  const [from, to] = [timeRange.from.valueOf(), timeRange.to.valueOf()];
+  // A gap stays a gap.
+  const frames = data.series.filter(hasValues).map((frame) => applyNullInsertThreshold({
+    frame, refFieldPseudoMin: from, refFieldPseudoMax: to,
+  }));
   if (!frames.length) return <Nothing {...props} />;
   return (
     <TimeSeries frames={frames} structureRev={data.structureRev} width={width} height={height} timeRange={timeRange}
@@ -100,6 +111,7 @@ function Table(props: PanelProps) {
   const { data, options, width, height, fieldConfig } = props;
   const frame = data.series.find(hasValues);
   if (!frame) return <Nothing {...props} />;
+  cacheFieldDisplayNames([frame]); // the table's heading
   return (
     <TableNG data={frame} width={width} height={height} cellHeight={options.cellHeight} sortBy={options.sortBy}
       fieldConfig={fieldConfig} structureRev={data.structureRev} />
@@ -116,7 +128,7 @@ function repeated(Piece: ComponentType<PanelProps & { of: VizRepeaterRenderValue
     });
     return (
       <VizRepeater source={data} getValues={getValues} width={width} height={height} renderCounter={renderCounter}
-        orientation={options.orientation ?? VizOrientation.Auto} itemSpacing={spacing} minVizHeight={16} maxVizHeight={300}
+        orientation={options.orientation ?? VizOrientation.Auto} itemSpacing={spacing} minVizHeight={options.minVizHeight ?? 16} maxVizHeight={options.maxVizHeight ?? 300}
         getAlignmentFactors={getDisplayValueAlignmentFactors}
         renderValue={(of) => <Piece {...props} of={of} />} />
     );
@@ -133,7 +145,7 @@ const Bars = repeated(({ options, of: { value, alignmentFactors, width, height, 
   <BarGauge value={value.display} field={value.field} display={value.view?.getFieldDisplayProcessor(value.colIndex!)}
     width={width} height={height} orientation={orientation} theme={useTheme2()} itemSpacing={8}
     alignmentFactors={alignmentFactors} displayMode={options.displayMode} valueDisplayMode={options.valueMode}
-    namePlacement={options.namePlacement} showUnfilled={options.showUnfilled ?? true} />
+    namePlacement={options.namePlacement} text={options.text} showUnfilled={options.showUnfilled ?? true} />
 ), 8);
 
 function plugin(kind: Kind, component: ComponentType<PanelProps>, mode: FieldColorModeId) {

@@ -4,7 +4,7 @@ import {
   QueryVariableBuilder, RowBuilder, VariableHide, VariableRefresh,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, datasource, ofChosenInstances, runbook } from './frame';
-import { bars, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
+import { bars, counts, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
 import { endings, ofInstance, top, topOfRange } from './queries';
 import { alerts, countdown, instanceColumn } from './shared';
 
@@ -189,7 +189,7 @@ export const instance = dashboard('instance',
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue('No credential: no RAM role is attached.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))
-  .withPanel(timeseries('Items by state', 'Items of the metadata service by the state of their newest reading.')
+  .withPanel(counts('Items by state', 'Items of the metadata service by the state of their newest reading.')
     .span(8)
     .withTarget(overTime(`sum by (state) (aliyun_ecs_metadata_items{${ofInstance}})`, '{{state}}'))
     .links([runbook('AliyunEcsMetadataNeverRead')]))
