@@ -74,6 +74,7 @@ function panel({ gridPos, transformations, ...model }: Panel) {
   if (!(model.type in panelPlugins)) throw new Error(`${model.title}: ${model.type} cannot be drawn`);
   const answers = new SceneQueryRunner({
     datasource: model.datasource, queries: model.targets as any, maxDataPointsFromWidth: true,
+    dataLayerFilter: { panelId: model.id! }, // a copy of the annotations for each panel, which empties it at its end
   });
   return new SceneGridItem({
     x: gridPos!.x, y: gridPos!.y, width: gridPos!.w, height: gridPos!.h,

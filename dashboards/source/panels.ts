@@ -58,8 +58,8 @@ export const bars = (title: string, description: string) =>
     .unit('none').min(0).noValue(nothing).colorScheme(byThresholds()).thresholds(steps('blue'))
     .orientation(VizOrientation.Horizontal).displayMode(BarGaugeDisplayMode.Basic)
     .valueMode(BarGaugeValueMode.Text).namePlacement(BarGaugeNamePlacement.Left).reduceOptions(newest())
-    .text(new VizTextDisplayOptionsBuilder().titleSize(13).valueSize(16))
-    .sizing(BarGaugeSizing.Manual).minVizHeight(14).maxVizHeight(28);
+    .text(new VizTextDisplayOptionsBuilder().valueSize(16))
+    .sizing(BarGaugeSizing.Manual).minVizHeight(14).maxVizHeight(34);
 
 export const timeseries = (title: string, description: string) =>
   new series.PanelBuilder()
@@ -94,6 +94,7 @@ export interface Column {
   title: string;
   unit?: string;
   width?: number;
+  noValue?: string;
   words?: ValueMapping[];
   thresholds?: ThresholdsConfigBuilder;
   link?: DashboardLinkBuilder;
@@ -124,6 +125,7 @@ export function table(title: string, description: string, columns: Column[]) {
     const properties = [
       column.unit && { id: 'unit', value: column.unit },
       column.width && { id: 'custom.width', value: column.width },
+      column.noValue && { id: 'noValue', value: column.noValue },
       column.words && { id: 'mappings', value: column.words },
       column.thresholds && { id: 'thresholds', value: column.thresholds.build() },
       (column.words || column.thresholds) && { id: 'custom.cellOptions', value: { type: 'color-text' } },

@@ -9,7 +9,7 @@ export const instanceColumn: Column =
   { of: 'instance', title: 'Instance', width: 170, link: toInstance('__data.fields') };
 
 const when: Column[] = [
-  { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 100, thresholds: countdown },
+  { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 120, thresholds: countdown },
   { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 160 },
   instanceColumn,
   { of: 'instance_id', title: 'Instance ID', width: 210 },

@@ -100,7 +100,7 @@ export const spot = dashboard('spot',
   .withPanel(table('Notices in the time range',
       'At most 50, those taken away last first; instances gone included.', [
     { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 165 },
-    { of: 'Value #B', title: 'Seen after', unit: 's', width: 90, thresholds: delays },
+    { of: 'Value #B', title: 'Seen after', unit: 's', width: 120, thresholds: delays, noValue: 'moved' },
     instanceColumn,
     { of: 'instance_type', title: 'Type' },
     { of: 'zone_id', title: 'Zone' },
