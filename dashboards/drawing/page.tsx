@@ -104,6 +104,9 @@ function repetitions(row: RowPanel, values: string[], y: number) {
   });
 }
 
+const layers = dashboard.annotations!.list!.map((query: any) =>
+  new dataLayers.AnnotationsDataLayer({ name: query.name, query, isHidden: true }));
+
 function scene() {
   const children: Array<SceneGridItem | SceneGridRow> = [];
   let repeating: RowPanel | undefined;
@@ -124,10 +127,7 @@ function scene() {
     body,
     $timeRange: new SceneTimeRange({ from: start, to: end, timeZone: 'utc' }),
     $variables: new SceneVariableSet({ variables: dashboard.templating!.list!.map(variable) }),
-    $data: new SceneDataLayerSet({
-      layers: dashboard.annotations!.list!.map((query: any) =>
-        new dataLayers.AnnotationsDataLayer({ name: query.name, query, isHidden: true })),
-    }),
+    $data: new SceneDataLayerSet({ layers }),
     controls: [
       new VariableValueSelectors({}), new SceneControlsSpacer(), new SceneTimePicker({}),
       new SceneRefreshPicker({ refresh: dashboard.refresh as string }),
@@ -161,12 +161,20 @@ function Page({ shown }: { shown: EmbeddedScene }) {
   );
 }
 
+let askedAgain = false;
+
 /** What is wrong with what is drawn; undefined while it is not all there. */
 function problems(shown: EmbeddedScene) {
   const panels = (sceneGraph.findAllObjects(shown, (one) => one instanceof VizPanel) as VizPanel[])
     .filter(({ isActive }) => isActive);
   const states = panels.map((one) => sceneGraph.getData(one).state.data?.state);
   if (prometheus.waiting || !panels.length || states.some((state) => state !== 'Done' && state !== 'Error')) return;
+  if (!askedAgain) {
+    // Panels miss annotations that arrive while they are still finding their size.
+    askedAgain = true;
+    layers.forEach((layer) => layer.runLayer());
+    return;
+  }
   return panels.flatMap((one) => {
     const title = sceneGraph.interpolate(one, one.state.title);
     const text = document.querySelector<HTMLElement>(`[data-viz-panel-key="${one.state.key}"]`)?.innerText ?? '';

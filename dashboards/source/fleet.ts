@@ -92,12 +92,12 @@ export const fleet = dashboard('fleet',
     .span(12)
     .targets([
       now(credentialsWith('expired'), 'expired'),
-      now(credentialsWith('under_25m'), 'under 25 min'),
-      now(credentialsWith('under_1h'), '25 min to 1 h'),
-      now(credentialsWith('over_1h'), 'over 1 h'),
+      now(credentialsWith('under_25m'), '< 25 min'),
+      now(credentialsWith('under_1h'), '25 to 60 min'),
+      now(credentialsWith('over_1h'), '> 60 min'),
     ])
     .overrideByName('expired', [{ id: 'thresholds', value: steps('red').build() }])
-    .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
+    .overrideByName('< 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(stat('Open without a token',
       'Instances whose metadata service answers requests without a session token (normal mode). There a ' +

@@ -328,7 +328,7 @@ def uid_problems(dashboard):
         yield "the description does not say where it comes from"
 
 
-def picture_problems(names, folder, readme):
+def wrong_pictures(names, folder, readme):
     """Of each dashboard there is a picture light and dark, as wide as promised, and README.md shows it."""
     for name, theme in itertools.product(names, ("light", "dark")):
         picture = f"pictures/{name}-{theme}.png"
@@ -433,7 +433,7 @@ class PicturesTest(Case):
     def test_readme_shows_every_dashboard_light_and_dark(self):
         with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as file:
             readme = file.read()
-        self.assertEqual(list(picture_problems(UIDS, FOLDER, readme)), [])
+        self.assertEqual(list(wrong_pictures(UIDS, FOLDER, readme)), [])
         self.assertIn("Grafana's component libraries, not a Grafana server", " ".join(readme.split()))
 
     def test_a_picture_that_is_missing_narrow_or_not_shown_is_seen(self):
@@ -444,7 +444,7 @@ class PicturesTest(Case):
         good[16:20] = (1000).to_bytes(4, "big")
         with open(os.path.join(folder, "pictures", "spot-light.png"), "wb") as file:
             file.write(good)
-        self.assertEqual(list(picture_problems(["spot"], folder, 'src="pictures/spot-light.png"')), [
+        self.assertEqual(list(wrong_pictures(["spot"], folder, 'src="pictures/spot-light.png"')), [
             "pictures/spot-light.png is no PNG of 1280 pixels",
             "README.md does not show pictures/spot-dark.png",
             "there is no pictures/spot-dark.png"])
