@@ -1,7 +1,7 @@
 // The exporters themselves: what they ask, what they cost, and whether they are heard.
 import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofChosenInstances, runbook } from './frame';
-import { bars, now, overTime, stat, steps, thresholdLines, timeseries } from './panels';
+import { bars, colored, counts, now, overTime, stat, steps, thresholdLines, timeseries } from './panels';
 import { bottomOfRange, exportersDown, ofInstance, ofJob, top, topOfRange } from './queries';
 
 const perSecond = (counter: string) => `rate(${counter}{${ofInstance}}[$__rate_interval])`;
@@ -35,9 +35,9 @@ export const exporter = dashboard('exporter',
   .withPanel(stat('Most memory', 'The largest resident memory among the exporters of the chosen jobs.')
     .withTarget(now(`max(job:aliyun_ecs_process_resident_memory_bytes:max{${ofJob}})`))
     .unit('bytes').thresholds(steps('green', [64 * 1024 * 1024, 'orange'])))
-  .withPanel(stat('Chosen: last start',
-      'How long ago the exporter was started, the newest start of those chosen. Starts again and again ' +
-      'leave gaps.')
+  .withPanel(stat('Last start',
+      'How long ago the exporter of the chosen instances was started, the newest start. Starts again and ' +
+      'again leave gaps.')
     .withTarget(now(`time() - max(process_start_time_seconds{${ofInstance}}
   and on (job, instance) aliyun_ecs_exporter_build_info{${ofInstance}})`))
     .unit('s').thresholds(steps('orange', [900, 'green'])).noValue('Exporter metrics are off')
@@ -56,12 +56,12 @@ export const exporter = dashboard('exporter',
     .withTarget(overTime(`histogram_quantile(0.5, ${recorded})`, 'median'))
     .withTarget(overTime(`histogram_quantile(0.99, ${recorded})`, '99 of 100 faster than'))
     .unit('s'))
-  .withPanel(timeseries('Up and down',
+  .withPanel(counts('Up and down',
       'Targets of the chosen jobs that answer Prometheus, and those that do not.')
     .span(8)
     .withTarget(overTime(`sum(job:aliyun_ecs_exporter_up:sum{${ofJob}})`, 'up'))
     .withTarget(overTime(`sum(${exportersDown})`, 'down'))
-    .overrideByName('down', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
+    .overrideByName('down', colored('red'))
     .links([runbook('AliyunEcsExporterManyDown')]))
   .withPanel(timeseries('Throttled',
       'Answers 429 and 503 of the metadata service to all exporters, over five minutes. All programs of ' +
@@ -104,11 +104,10 @@ export const exporter = dashboard('exporter',
     .withTarget(overTime(
       bottomOfRange(20, `aliyun_ecs_metadata_request_budget_remaining{${ofInstance}}`), '{{instance}}'))
     .thresholds(steps('red', [5, 'orange'])).thresholdsStyle(thresholdLines()))
-  .withPanel(timeseries('Throttled, chosen',
+  .withPanel(counts('Throttled, chosen',
       'Answers 429 and 503 of the metadata service in each interval; the 20 instances with the most.')
     .span(8)
     .withTarget(overTime(topOfRange(20, inTheInterval('aliyun_ecs_metadata_throttled_total')), '{{instance}}'))
-    .decimals(0)
     .links([runbook('AliyunEcsMetadataThrottled')]))
   .withPanel(timeseries('Back-off', 'What is left of the pause after throttling; the 20 longest.')
     .span(8)
@@ -136,7 +135,7 @@ export const exporter = dashboard('exporter',
       'once than --web.max-requests.')
     .span(8)
     .withTarget(overTime(
-      topOfRange(20, `sum by (code) (${perSecond('aliyun_ecs_exporter_http_requests_total')})`), '{{code}}'))
+      topOfRange(20, `sum by (code) (${perSecond('aliyun_ecs_exporter_http_requests_total')}) > 0`), '{{code}}'))
     .unit('reqps').noValue('No data: exporter metrics are off (--web.disable-exporter-metrics).'))
   .withPanel(timeseries('Memory, chosen', 'Resident memory; the 20 largest.')
     .span(8)
@@ -146,7 +145,7 @@ export const exporter = dashboard('exporter',
     .span(8)
     .withTarget(overTime(topOfRange(20, perSecond('process_cpu_seconds_total')), '{{instance}}'))
     .unit('percentunit').noValue('No data: exporter metrics are off (--web.disable-exporter-metrics).'))
-  .withPanel(timeseries('Notifications sent to Alertmanager',
+  .withPanel(counts('Notifications sent to Alertmanager',
       'Notifications that the exporter itself sends (--alertmanager.url), and those that failed, in ' +
       'each interval; the 20 with the most.')
     .span(8)
@@ -156,6 +155,6 @@ export const exporter = dashboard('exporter',
     .withTarget(overTime(
       topOfRange(20, `sum by (alertmanager) (${inTheInterval('aliyun_ecs_alertmanager_notifications_failed_total')})`),
       '{{alertmanager}} failed'))
-    .decimals(0).noValue(noDirectPath)
-    .overrideByRegexp('/ failed$/', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
+    .noValue(noDirectPath)
+    .overrideByRegexp('/ failed$/', colored('red'))
     .links([runbook('AliyunEcsAlertmanagerNotificationsFailing')]));

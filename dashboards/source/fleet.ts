@@ -1,12 +1,12 @@
 // All instances: what is about to happen, how many there are, and how safe they are.
 import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook } from './frame';
-import { bars, now, overTime, rows, stacked, stat, steps, table, timeseries } from './panels';
+import { bars, colored, counts, now, overTime, rows, stacked, stat, steps, table } from './panels';
 import {
   credentials, exportersDown, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance,
-  spotStates, sumOrNone, top, topOfRange,
+  sumOrNone, top, topOfRange,
 } from './queries';
-import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding } from './shared';
+import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination } from './shared';
 
 const late = steps('green', [1, 'orange']);
 const grave = steps('green', [1, 'red']);
@@ -35,7 +35,7 @@ export const fleet = dashboard('fleet',
     .withTarget(now(`sum(${exportersDown})`))
     .thresholds(grave)
     .links([runbook('AliyunEcsExporterDown'), runbook('AliyunEcsExporterManyDown')]))
-  .withPanel(stat('Metadata service silent',
+  .withPanel(stat('Metadata silent',
       'Instances whose metadata service gave no proper answer to the newest request: there a notice ' +
       'cannot be seen.')
     .withTarget(now(`sum(${silent})`))
@@ -49,22 +49,25 @@ export const fleet = dashboard('fleet',
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(endingInstances())
   .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(12))
-  .withPanel(timeseries('In trouble',
+  .withPanel(counts('In trouble',
       'Exporters that do not answer, instances whose metadata service does not, and instances that show ' +
       'data older than twice the usual interval.')
     .withTarget(overTime(`sum(${exportersDown})`, 'exporter down'))
     .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
     .withTarget(overTime(`sum(${stale})`, 'data stale'))
+    .overrideByName('exporter down', colored('red'))
+    .overrideByName('metadata service silent', colored('orange'))
+    .overrideByName('data stale', colored('blue'))
     .links(['AliyunEcsExporterDown', 'AliyunEcsMetadataDown', 'AliyunEcsMetadataStale'].map(runbook)))
 
   .withRow(new RowBuilder('Notices'))
-  .withPanel(timeseries('Notices within 15 minutes, by zone',
+  .withPanel(counts('Notices within 15 minutes, by zone',
       'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
       'most. Many in one zone: capacity is being reclaimed there.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
     .noValue('No notice of termination in this time range.')
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(timeseries('Notices within 15 minutes, by type',
+  .withPanel(counts('Notices within 15 minutes, by type',
       'The same by instance type; the 20 types with the most.')
     .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
     .noValue('No notice of termination in this time range.')
@@ -77,17 +80,10 @@ export const fleet = dashboard('fleet',
     .withTarget(now(`sort_desc(${top(20, `sum by (zone_id) (${instances})`)})`, '{{zone_id}}')))
   .withPanel(bars('By type', 'Instances of each type; the 20 most frequent.')
     .withTarget(now(`sort_desc(${top(20, `sum by (instance_type) (${instances})`)})`, '{{instance_type}}')))
-  .withPanel(timeseries('Instances over time', 'Instances in each zone; the 20 largest zones.')
+  .withPanel(counts('Instances over time', 'Instances in each zone; the 20 largest zones.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${instances})`), zone))
     .stacking(stacked()))
-  .withPanel(timeseries('What is known of spot termination',
-      'Instances without a notice (none), with one (scheduled), and those of which nobody knows ' +
-      '(unknown).')
-    .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
-    .overrideByName('scheduled', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'red' } }])
-    .overrideByName('unknown', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'orange' } }])
-    .overrideByName('none', [{ id: 'color', value: { mode: 'fixed', fixedColor: 'green' } }])
-    .links([runbook('AliyunEcsSpotStateUnknown')]))
+  .withPanel(statesOfTermination())
 
   .withRow(new RowBuilder('Health and posture'))
   .withPanel(bars('Credentials by time left',
@@ -96,12 +92,12 @@ export const fleet = dashboard('fleet',
     .span(12)
     .targets([
       now(credentialsWith('expired'), 'expired'),
-      now(credentialsWith('under_25m'), 'under 25 min'),
-      now(credentialsWith('under_1h'), '25 min to 1 h'),
-      now(credentialsWith('over_1h'), 'over 1 h'),
+      now(credentialsWith('under_25m'), '< 25 min'),
+      now(credentialsWith('under_1h'), '25 to 60 min'),
+      now(credentialsWith('over_1h'), '> 60 min'),
     ])
     .overrideByName('expired', [{ id: 'thresholds', value: steps('red').build() }])
-    .overrideByName('under 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
+    .overrideByName('< 25 min', [{ id: 'thresholds', value: steps('orange').build() }])
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(stat('Open without a token',
       'Instances whose metadata service answers requests without a session token (normal mode). There a ' +
@@ -132,21 +128,23 @@ export const fleet = dashboard('fleet',
     .height(10))
 
   .withRow(new RowBuilder('Region $region').repeat('region').collapsed(true)
-    .withPanel(timeseries('Instances in $region', 'Instances in each zone of the region; the 20 largest zones.')
+    .withPanel(counts('Instances in $region', 'Instances in each zone of the region; the 20 largest zones.')
       .span(8)
       .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${instances})`), '{{zone_id}}'))
       .stacking(stacked()))
-    .withPanel(timeseries('Notices in $region',
+    .withPanel(counts('Notices in $region',
         'Instances with a notice of termination now, in each zone of the region; the 20 zones with the ' +
         'most.')
       .span(8)
       .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
       .noValue('No notice of termination in this time range.')
       .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-    .withPanel(timeseries('In trouble in $region',
+    .withPanel(counts('In trouble in $region',
         'Instances of the region whose metadata service does not answer, or that show data older than ' +
         'twice the usual interval.')
       .span(8)
       .withTarget(overTime(`sum(${silent})`, 'metadata service silent'))
       .withTarget(overTime(`sum(${stale})`, 'data stale'))
+      .overrideByName('metadata service silent', colored('orange'))
+      .overrideByName('data stale', colored('blue'))
       .links([runbook('AliyunEcsMetadataDown'), runbook('AliyunEcsMetadataStale')])));

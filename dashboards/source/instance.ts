@@ -4,7 +4,7 @@ import {
   QueryVariableBuilder, RowBuilder, VariableHide, VariableRefresh,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, datasource, ofChosenInstances, runbook } from './frame';
-import { bars, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
+import { bars, counts, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
 import { endings, ofInstance, top, topOfRange } from './queries';
 import { alerts, countdown, instanceColumn } from './shared';
 
@@ -116,13 +116,13 @@ export const instance = dashboard('instance',
     .links([runbook('AliyunEcsClockSkew')]))
   .withPanel(table('Identity', 'Who the instance is. More than one row: several are chosen, or it changed.', [
     instanceColumn,
-    { of: 'instance_id', title: 'Instance ID' },
-    { of: 'instance_name', title: 'Name' },
-    { of: 'instance_type', title: 'Type' },
-    { of: 'zone_id', title: 'Zone' },
-    { of: 'hostname', title: 'Host name' },
+    { of: 'instance_id', title: 'Instance ID', width: 200 },
+    { of: 'instance_name', title: 'Name', width: 110 },
+    { of: 'instance_type', title: 'Type', width: 130 },
+    { of: 'zone_id', title: 'Zone', width: 120 },
+    { of: 'hostname', title: 'Host name', width: 110 },
     { of: 'image_id', title: 'Image' },
-    { of: 'owner_account_id', title: 'Account' },
+    { of: 'owner_account_id', title: 'Account', width: 150 },
   ])
     .withTarget(rows(top(50, `aliyun_ecs_instance_info{${ofInstance}}`)))
     .height(4))
@@ -189,7 +189,7 @@ export const instance = dashboard('instance',
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue('No credential: no RAM role is attached.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))
-  .withPanel(timeseries('Items by state', 'Items of the metadata service by the state of their newest reading.')
+  .withPanel(counts('Items by state', 'Items of the metadata service by the state of their newest reading.')
     .span(8)
     .withTarget(overTime(`sum by (state) (aliyun_ecs_metadata_items{${ofInstance}})`, '{{state}}'))
     .links([runbook('AliyunEcsMetadataNeverRead')]))

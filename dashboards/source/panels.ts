@@ -1,10 +1,10 @@
 // The kinds of panels, each with the looks of the house. What differs is chained on.
 import * as bargauge from '@grafana/grafana-foundation-sdk/bargauge';
 import {
-  BarGaugeDisplayMode, BarGaugeValueMode, BigValueColorMode, BigValueGraphMode, GraphThresholdsStyleConfigBuilder,
+  BarGaugeDisplayMode, BarGaugeNamePlacement, BarGaugeSizing, BarGaugeValueMode, BigValueColorMode, BigValueGraphMode, GraphThresholdsStyleConfigBuilder,
   GraphThresholdsStyleMode, LegendDisplayMode, LegendPlacement, ReduceDataOptionsBuilder, SortOrder,
   StackingConfigBuilder, StackingMode, TableSortByFieldStateBuilder, TooltipDisplayMode, VisibilityMode,
-  VizLegendOptionsBuilder, VizOrientation, VizTooltipOptionsBuilder,
+  VizLegendOptionsBuilder, VizOrientation, VizTextDisplayOptionsBuilder, VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common';
 import {
   DashboardLinkBuilder, FieldColorBuilder, FieldColorModeId, MappingType, Threshold, ThresholdsConfigBuilder,
@@ -57,7 +57,9 @@ export const bars = (title: string, description: string) =>
     .title(title).description(description).datasource(datasource).span(8).height(8)
     .unit('none').min(0).noValue(nothing).colorScheme(byThresholds()).thresholds(steps('blue'))
     .orientation(VizOrientation.Horizontal).displayMode(BarGaugeDisplayMode.Basic)
-    .valueMode(BarGaugeValueMode.Text).reduceOptions(newest());
+    .valueMode(BarGaugeValueMode.Text).namePlacement(BarGaugeNamePlacement.Left).reduceOptions(newest())
+    .text(new VizTextDisplayOptionsBuilder().valueSize(16))
+    .sizing(BarGaugeSizing.Manual).minVizHeight(14).maxVizHeight(34);
 
 export const timeseries = (title: string, description: string) =>
   new series.PanelBuilder()
@@ -67,6 +69,13 @@ export const timeseries = (title: string, description: string) =>
     .legend(new VizLegendOptionsBuilder().displayMode(LegendDisplayMode.List).placement(LegendPlacement.Bottom)
       .showLegend(true).calcs([]))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+
+/** The same for whole numbers of things. */
+export const counts = (title: string, description: string) =>
+  timeseries(title, description).decimals(0).axisSoftMax(1);
+
+/** For an override: that color. */
+export const colored = (color: string) => [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }];
 
 export const stacked = () => new StackingConfigBuilder().mode(StackingMode.Normal).group('A');
 
@@ -85,6 +94,7 @@ export interface Column {
   title: string;
   unit?: string;
   width?: number;
+  noValue?: string;
   words?: ValueMapping[];
   thresholds?: ThresholdsConfigBuilder;
   link?: DashboardLinkBuilder;
@@ -115,6 +125,7 @@ export function table(title: string, description: string, columns: Column[]) {
     const properties = [
       column.unit && { id: 'unit', value: column.unit },
       column.width && { id: 'custom.width', value: column.width },
+      column.noValue && { id: 'noValue', value: column.noValue },
       column.words && { id: 'mappings', value: column.words },
       column.thresholds && { id: 'thresholds', value: column.thresholds.build() },
       (column.words || column.thresholds) && { id: 'custom.cellOptions', value: { type: 'color-text' } },

@@ -1,7 +1,7 @@
 // Panels that stand on more than one dashboard.
 import { runbook, toInstance, toRunbooks } from './frame';
-import { by, Column, now, rows, stat, steps, table, words } from './panels';
-import { bottom, drills, endings, identified, instances, top } from './queries';
+import { by, colored, Column, counts, now, overTime, rows, stat, steps, table, words } from './panels';
+import { bottom, drills, endings, identified, instances, spotStates, top } from './queries';
 
 export const countdown = steps('green', [-86400, 'red']);
 
@@ -9,7 +9,7 @@ export const instanceColumn: Column =
   { of: 'instance', title: 'Instance', width: 170, link: toInstance('__data.fields') };
 
 const when: Column[] = [
-  { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 100, thresholds: countdown },
+  { of: 'Value #B', title: 'Time left', unit: 'dthms', width: 120, thresholds: countdown },
   { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 160 },
   instanceColumn,
   { of: 'instance_id', title: 'Instance ID', width: 210 },
@@ -48,10 +48,20 @@ export const nextEnding = () =>
     .unit('dthms').thresholds(countdown).noValue('No notice');
 
 export const noticesStanding = () =>
-  stat('To be taken away', 'Spot instances with a notice of termination: those of the list below.')
+  stat('Notices now', 'Spot instances with a notice of termination: those of the list below.')
     .withTarget(now(`count(${identified(endings)}) or 0 * sum(${instances})`))
     .thresholds(steps('green', [1, 'red']))
     .links([runbook('AliyunEcsSpotTerminationScheduled')]);
+
+export const statesOfTermination = () =>
+  counts('What is known of spot termination',
+      'Instances without a notice (none), with one (scheduled), and those of which nobody knows ' +
+      '(unknown).')
+    .withTarget(overTime(`sum by (state) (${spotStates})`, '{{state}}'))
+    .overrideByName('none', colored('green'))
+    .overrideByName('scheduled', colored('red'))
+    .overrideByName('unknown', colored('orange'))
+    .links([runbook('AliyunEcsSpotStateUnknown')]);
 
 const severities = words({
   critical: ['critical', 'red'],

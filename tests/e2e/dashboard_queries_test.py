@@ -23,12 +23,12 @@ EMPTY = {}
 # The same for queries of a fleet's pages that read more when there are more instances.
 _IDENTITY = "instant, and of each instance only the one recorded series with its identity"
 READS_EVERY_INSTANCE = {
-    ("aliyun-ecs-fleet", "To be taken away", "A"): _IDENTITY,
+    ("aliyun-ecs-fleet", "Notices now", "A"): _IDENTITY,
     ("aliyun-ecs-fleet", "Instances that will be taken away", "A"): _IDENTITY,
     ("aliyun-ecs-fleet", "Instances that will be taken away", "B"): _IDENTITY,
     ("aliyun-ecs-fleet", "Instances", "A"): _IDENTITY,
     ("aliyun-ecs-fleet", "Alerts that fire", "A"): "instant, and only alerts that fire",
-    ("aliyun-ecs-spot", "To be taken away", "A"): _IDENTITY,
+    ("aliyun-ecs-spot", "Notices now", "A"): _IDENTITY,
     ("aliyun-ecs-spot", "Instances that will be taken away", "A"): _IDENTITY,
     ("aliyun-ecs-spot", "Instances that will be taken away", "B"): _IDENTITY,
     ("aliyun-ecs-spot", "Drills", "A"): _IDENTITY,

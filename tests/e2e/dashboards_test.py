@@ -29,6 +29,7 @@ UIDS = {name: f"aliyun-ecs-{name}" for name in ("exporter", "fleet", "instance",
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 RUNBOOKS = "https://runbooks.example/aliyun-ecs/RUNBOOKS.md"
 WIDTH = 24
+PICTURE_WIDTH = 1280
 
 TYPES = {"timeseries", "stat", "table", "bargauge"}  # what the tests can draw
 UNITS = {"none", "s", "dthms", "bytes", "Bps", "reqps", "percentunit"}
@@ -327,6 +328,22 @@ def uid_problems(dashboard):
         yield "the description does not say where it comes from"
 
 
+def wrong_pictures(names, folder, readme):
+    """Of each dashboard there is a picture light and dark, as wide as promised, and README.md shows it."""
+    for name, theme in itertools.product(names, ("light", "dark")):
+        picture = f"pictures/{name}-{theme}.png"
+        if f'="{picture}"' not in readme:
+            yield f"README.md does not show {picture}"
+        try:
+            with open(os.path.join(folder, picture), "rb") as file:
+                start = file.read(24)
+        except FileNotFoundError:
+            yield f"there is no {picture}"
+            continue
+        if start[:8] != b"\x89PNG\r\n\x1a\n" or int.from_bytes(start[16:20], "big") != PICTURE_WIDTH:
+            yield f"{picture} is no PNG of {PICTURE_WIDTH} pixels"
+
+
 class Case(harness.Case):
     maxDiff = None
 
@@ -410,6 +427,27 @@ class RulesTest(Case):
 
     def test_addresses_are_stable(self):
         self.holds(uid_problems)
+
+
+class PicturesTest(Case):
+    def test_readme_shows_every_dashboard_light_and_dark(self):
+        with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as file:
+            readme = file.read()
+        self.assertEqual(list(wrong_pictures(UIDS, FOLDER, readme)), [])
+        self.assertIn("Grafana's component libraries, not a Grafana server", " ".join(readme.split()))
+
+    def test_a_picture_that_is_missing_narrow_or_not_shown_is_seen(self):
+        folder = self.folder()
+        os.mkdir(os.path.join(folder, "pictures"))
+        with open(os.path.join(FOLDER, "pictures", "spot-dark.png"), "rb") as file:
+            good = bytearray(file.read(24))
+        good[16:20] = (1000).to_bytes(4, "big")
+        with open(os.path.join(folder, "pictures", "spot-light.png"), "wb") as file:
+            file.write(good)
+        self.assertEqual(list(wrong_pictures(["spot"], folder, 'src="pictures/spot-light.png"')), [
+            "pictures/spot-light.png is no PNG of 1280 pixels",
+            "README.md does not show pictures/spot-dark.png",
+            "there is no pictures/spot-dark.png"])
 
 
 def set_panel(**changes):
