@@ -28,7 +28,8 @@ const shots: Record<string, Shot> = {
 async function bundle() {
   const { outputFiles } = await build({
     entryPoints: { page: join(top, 'dashboards/drawing/page.tsx') }, outdir: '/drawing', write: false,
-    bundle: true, format: 'esm', target: 'es2022', jsx: 'automatic', minify: true, nodePaths: [modules], logLevel: 'error',
+    bundle: true, format: 'esm', target: 'es2022', jsx: 'automatic', minify: true, nodePaths: [modules],
+    logLevel: 'error',
     // Grafana's parts want two generations of the router; all they take of the older is the same in both.
     alias: { 'react-router-dom-v5-compat': 'react-router-dom' },
     define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
@@ -54,7 +55,8 @@ async function prometheus() {
 
 /** Everything that is not Prometheus's API comes from here, as if Grafana were in front of it. */
 async function provide(page: Page, files: Record<string, string>) {
-  const html = '<!doctype html><meta charset="utf-8"><base href="/"><link rel="icon" href="data:,"><link rel="stylesheet" href="/drawing/page.css">' +
+  const html = '<!doctype html><meta charset="utf-8"><base href="/"><link rel="icon" href="data:,">' +
+    '<link rel="stylesheet" href="/drawing/page.css">' +
     '<body><div id="root" style="padding:16px"></div><script type="module" src="/drawing/page.js"></script>';
   await page.route('**/d/*', (route) => route.fulfill({ contentType: 'text/html', body: html }));
   await page.route('**/drawing/*', (route) => {
@@ -66,10 +68,12 @@ async function provide(page: Page, files: Record<string, string>) {
     return route.fulfill({ path: join(modules, `@fontsource/inter/files/inter-latin-${fonts[font]}.woff2`) });
   });
   await page.route('**/public/build/**', (route) => {
-    const path = join(modules, '@grafana/ui/dist/public', new URL(route.request().url()).pathname.replace('/public/build', ''));
+    const { pathname } = new URL(route.request().url());
+    const path = join(modules, '@grafana/ui/dist/public', pathname.replace('/public/build', ''));
     if (existsSync(path)) return route.fulfill({ path });
     // One icon is not published, but its mirror image is.
-    const mirrored = readFileSync(path.replace('left', 'right'), 'utf-8').replace(/(<path )/, '$1transform="scale(-1,1) translate(-24,0)" ');
+    const mirrored = readFileSync(path.replace('left', 'right'), 'utf-8')
+      .replace('<path ', '<path transform="scale(-1,1) translate(-24,0)" ');
     return route.fulfill({ contentType: 'image/svg+xml', body: mirrored });
   });
 }

@@ -59,7 +59,8 @@ standardTransformersRegistry.setInit(() =>
   [
     standardTransformers.mergeTransformer, standardTransformers.filterFieldsByNameTransformer,
     standardTransformers.organizeFieldsTransformer,
-  ].map((transformation: DataTransformerInfo) => ({ id: transformation.id, name: transformation.name, transformation: async () => transformation })) as any);
+  ].map((transformer: DataTransformerInfo) =>
+    ({ id: transformer.id, name: transformer.name, transformation: async () => transformer })) as any);
 
 function variable({ type, name, label, current, query, ...rest }: VariableModel & Record<string, any>) {
   if (type === 'datasource') return new DataSourceVariable({ name, label, pluginId: query });
@@ -94,7 +95,7 @@ function repetitions(row: RowPanel, values: string[], y: number) {
   return values.map((value) => {
     const isCollapsed = value !== opened;
     const children = (row.panels as Panel[]).map((one) =>
-      panel({ ...one, gridPos: { ...one.gridPos!, y: y + 1 + one.gridPos!.y - row.gridPos!.y - 1 } }));
+      panel({ ...one, gridPos: { ...one.gridPos!, y: y + one.gridPos!.y - row.gridPos!.y } }));
     const here = new SceneGridRow({
       title: row.title, y, isCollapsed, children,
       $variables: new SceneVariableSet({ variables: [new LocalValueVariable({ name: row.repeat!, value, text: value })] }),
@@ -146,7 +147,11 @@ function scene() {
 }
 
 function Link({ title, url, icon }: DashboardLink) {
-  return <LinkButton variant="secondary" size="sm" fill="outline" href={url} icon={icon === 'doc' ? 'file-alt' : 'apps'}>{title}</LinkButton>;
+  return (
+    <LinkButton variant="secondary" size="sm" fill="outline" href={url} icon={icon === 'doc' ? 'file-alt' : 'apps'}>
+      {title}
+    </LinkButton>
+  );
 }
 
 function Page({ shown }: { shown: EmbeddedScene }) {

@@ -8,7 +8,9 @@ import {
   unitOverrideProcessor, valueMappingsOverrideProcessor, applyNullInsertThreshold, cacheFieldDisplayNames,
   FieldDisplay,
 } from '@grafana/data';
-import { BarGauge, BigValue, TimeSeries, UPlotConfigBuilder, VizRepeater, VizRepeaterRenderValueProps, useTheme2 } from '@grafana/ui';
+import {
+  BarGauge, BigValue, TimeSeries, UPlotConfigBuilder, VizRepeater, VizRepeaterRenderValueProps, useTheme2,
+} from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { ComponentType, useEffect, useLayoutEffect, useRef } from 'react';
 
@@ -118,8 +120,10 @@ function Table(props: PanelProps) {
   );
 }
 
+type PieceProps = PanelProps & { of: VizRepeaterRenderValueProps<FieldDisplay> };
+
 /** One piece for each value: the stat and the bar gauge. */
-function repeated(Piece: ComponentType<PanelProps & { of: VizRepeaterRenderValueProps<FieldDisplay> }>, spacing: number) {
+function repeated(Piece: ComponentType<PieceProps>) {
   return function Repeated(props: PanelProps) {
     const { data, options, fieldConfig, replaceVariables, timeZone, width, height, renderCounter } = props;
     const theme = useTheme2();
@@ -128,7 +132,8 @@ function repeated(Piece: ComponentType<PanelProps & { of: VizRepeaterRenderValue
     });
     return (
       <VizRepeater source={data} getValues={getValues} width={width} height={height} renderCounter={renderCounter}
-        orientation={options.orientation ?? VizOrientation.Auto} itemSpacing={spacing} minVizHeight={options.minVizHeight ?? 16} maxVizHeight={options.maxVizHeight ?? 300}
+        orientation={options.orientation ?? VizOrientation.Auto} itemSpacing={8}
+        minVizHeight={options.minVizHeight ?? 16} maxVizHeight={options.maxVizHeight ?? 300}
         getAlignmentFactors={getDisplayValueAlignmentFactors}
         renderValue={(of) => <Piece {...props} of={of} />} />
     );
@@ -139,14 +144,14 @@ const Stat = repeated(({ options, of: { value, alignmentFactors, width, height, 
   <BigValue value={value.display} count={count} width={width} height={height} theme={useTheme2()}
     alignmentFactors={alignmentFactors} colorMode={options.colorMode} graphMode={options.graphMode}
     justifyMode={options.justifyMode} textMode={options.textMode} />
-), 8);
+));
 
 const Bars = repeated(({ options, of: { value, alignmentFactors, width, height, orientation } }) => (
   <BarGauge value={value.display} field={value.field} display={value.view?.getFieldDisplayProcessor(value.colIndex!)}
     width={width} height={height} orientation={orientation} theme={useTheme2()} itemSpacing={8}
     alignmentFactors={alignmentFactors} displayMode={options.displayMode} valueDisplayMode={options.valueMode}
     namePlacement={options.namePlacement} text={options.text} showUnfilled={options.showUnfilled ?? true} />
-), 8);
+));
 
 function plugin(kind: Kind, component: ComponentType<PanelProps>, mode: FieldColorModeId) {
   const made = new PanelPlugin(component).useFieldConfig({
@@ -155,7 +160,8 @@ function plugin(kind: Kind, component: ComponentType<PanelProps>, mode: FieldCol
       for (const id of customs[kind]) builder.addCustomEditor(property(id, identityOverrideProcessor));
     },
   });
-  made.meta = { id: kind, name: kind, type: 'panel', module: '', baseUrl: '', sort: 1, info: {} } as unknown as PanelPluginMeta;
+  const meta = { id: kind, name: kind, type: 'panel', module: '', baseUrl: '', sort: 1, info: {} };
+  made.meta = meta as unknown as PanelPluginMeta;
   return made;
 }
 

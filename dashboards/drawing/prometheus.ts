@@ -54,7 +54,9 @@ export class Prometheus extends DataSourceApi<Query> {
     return { data: (await Promise.all(frames)).flat() };
   }
 
-  async metricFindQuery(query: { query: string }, { range, scopedVars }: LegacyMetricFindQueryOptions): Promise<MetricFindValue[]> {
+  async metricFindQuery(
+    query: { query: string }, { range, scopedVars }: LegacyMetricFindQueryOptions,
+  ): Promise<MetricFindValue[]> {
     const text = interpolated(query.query, scopedVars!);
     const [start, end] = unix(range!);
     const result = /^query_result\((.+)\)$/s.exec(text);
@@ -71,7 +73,9 @@ export class Prometheus extends DataSourceApi<Query> {
     return { status: 'success', message: '' };
   }
 
-  private async answer({ expr, instant }: Query, { range, intervalMs, scopedVars }: DataQueryRequest): Promise<Series[]> {
+  private async answer(
+    { expr, instant }: Query, { range, intervalMs, scopedVars }: DataQueryRequest,
+  ): Promise<Series[]> {
     const [start, end] = unix(range);
     const step = intervalMs / 1000;
     const seconds = (length: number) => ({ text: `${length}s`, value: `${length}s` });
@@ -124,7 +128,10 @@ function frameOf({ metric, value, values = [value] }: Series, { refId, expr, leg
     refId,
     fields: [
       { name: 'Time', type: FieldType.time, config: { interval }, values: times(values) },
-      { name: 'Value', type: FieldType.number, labels: metric, config: { displayNameFromDS: name }, values: numbers(values) },
+      {
+        name: 'Value', type: FieldType.number, labels: metric, config: { displayNameFromDS: name },
+        values: numbers(values),
+      },
     ],
   });
 }
@@ -136,7 +143,8 @@ function tableOf(series: Series[], valueName: string, { refId }: Query) {
     refId,
     fields: series.length ? [
       { name: 'Time', type: FieldType.time, values: times(points) },
-      ...labels.map((name) => ({ name, type: FieldType.string, values: series.map(({ metric }) => metric[name] ?? '') })),
+      ...labels.map((name) =>
+        ({ name, type: FieldType.string, values: series.map(({ metric }) => metric[name] ?? '') })),
       { name: valueName, type: FieldType.number, values: numbers(points) },
     ] : [],
   });

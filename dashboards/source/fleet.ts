@@ -6,7 +6,9 @@ import {
   credentials, exportersDown, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance,
   sumOrNone, top, topOfRange,
 } from './queries';
-import { alerts, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination } from './shared';
+import {
+  alerts, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination,
+} from './shared';
 
 const late = steps('green', [1, 'orange']);
 const grave = steps('green', [1, 'red']);

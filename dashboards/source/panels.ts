@@ -1,7 +1,8 @@
 // The kinds of panels, each with the looks of the house. What differs is chained on.
 import * as bargauge from '@grafana/grafana-foundation-sdk/bargauge';
 import {
-  BarGaugeDisplayMode, BarGaugeNamePlacement, BarGaugeSizing, BarGaugeValueMode, BigValueColorMode, BigValueGraphMode, GraphThresholdsStyleConfigBuilder,
+  BarGaugeDisplayMode, BarGaugeNamePlacement, BarGaugeSizing, BarGaugeValueMode, BigValueColorMode,
+  BigValueGraphMode, GraphThresholdsStyleConfigBuilder,
   GraphThresholdsStyleMode, LegendDisplayMode, LegendPlacement, ReduceDataOptionsBuilder, SortOrder,
   StackingConfigBuilder, StackingMode, TableSortByFieldStateBuilder, TooltipDisplayMode, VisibilityMode,
   VizLegendOptionsBuilder, VizOrientation, VizTextDisplayOptionsBuilder, VizTooltipOptionsBuilder,

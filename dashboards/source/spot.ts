@@ -1,12 +1,16 @@
 // Spot instances: which are taken away when, where capacity is reclaimed, and how soon it was known.
 import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook, toInstance } from './frame';
-import { bars, by, counts, now, overTime, rows, stacked, stat, steps, table, thresholdLines, timeseries } from './panels';
+import {
+  bars, by, counts, now, overTime, rows, stacked, stat, steps, table, thresholdLines, timeseries,
+} from './panels';
 import {
   bottom, bottomOfRange, drills, endings, instances, noticesIn15Minutes, noticesInOneDay, noticesNow,
   ofInstance, ofPlace, ofPlacedInstance, spotStates, sumOrNone, top, topOfRange,
 } from './queries';
-import { drillingInstances, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination } from './shared';
+import {
+  drillingInstances, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination,
+} from './shared';
 
 const noNotice = 'No notice of termination in this time range.';
 const zone = '{{region_id}} {{zone_id}}';
