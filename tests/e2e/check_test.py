@@ -607,7 +607,7 @@ class ToldTest(Case):
             self.changed("metadata", lambda told: told.update(latency_seconds=None)), CRITICAL)
 
     # Members that nothing rests on, or that may be null; and what others cost when they are odd.
-    FREE = [("roles",), ("changes",), ("access", "meaning"), ("access", "advice"),
+    FREE = [("roles",), ("changes",), ("drill",), ("access", "meaning"), ("access", "advice"),
             ("access", "normal_mode_open"), ("spot", "state"), ("spot", "notices"),
             ("spot", "moved"), ("spot", "withdrawn")]
     NULLABLE = [("session_token_expiration",), ("clock_skew_seconds",), ("spot", "first_seen"),
