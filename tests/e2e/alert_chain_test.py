@@ -291,6 +291,10 @@ class AlertChainTest(alerting.Case):
         self.tell(instance, "DELETE", "spot-termination")
         for chain in self.chains:
             chain.wait_for_post(NOTICE, instance, "spot", status="resolved")
+            # Neither of the two has the last word with "it stands".
+            chain.wait_until(lambda: chain.values(f'ALERTS{{alertname="{NOTICE}", instance="{instance}"}}'), {})
+            chain.wait_until(lambda: [alert for alert in chain.alerts(filter=f'alertname="{NOTICE}"')
+                                      if alert["labels"]["instance"] == instance], [])
             for _, _, alert in chain.told(chain.webhook.posts, NOTICE, instance):
                 self.assertEqual(alert["labels"], labels)
 
