@@ -10,6 +10,10 @@ target_link_libraries(unit_tests PRIVATE
   CURL::libcurl fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto ZLIB::ZLIB
   GTest::gmock_main)
 target_compile_definitions(unit_tests PRIVATE ALIYUN_ECS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+if(ALIYUN_ECS_PRECOMPILE)
+  target_precompile_headers(unit_tests PRIVATE
+    <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp> <chrono> <filesystem> <fstream> <functional> <map> <thread>)
+endif()
 # ThreadSanitizer has nothing to find in simulated days and fleets of one thread, and needs a third
 # of an hour for them.
 set(unit_test_filter "*")
