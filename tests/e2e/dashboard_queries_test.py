@@ -10,9 +10,12 @@ import filecmp
 import glob
 import json
 import os
+import re
+import shutil
 import tempfile
 import unittest
 
+import alerting
 import dashboard_data
 import grafana
 import harness
@@ -114,16 +117,22 @@ class DashboardQueriesTest(harness.Case):
         cls.hour_file = os.path.join(folder, "hour.om")
         dashboard_data.write_hour(cls.hour_file)
         dashboard_data.build(folder, cls.hour_file, dashboard_data.END - dashboard_data.LENGTH)
+        newer = os.path.join(folder, "newer")
+        shutil.copytree(os.path.join(folder, "data"), os.path.join(newer, "data"))
         cls.hour = cls.enterClassContext(dashboard_data.Prometheus(folder))
+        cls.hour_of_newer = cls.enterClassContext(
+            dashboard_data.Prometheus(newer, program=alerting.PROMETHEUS_3))
 
     def test_with_everything_chosen_they_run_and_find_something(self):
-        empty = set()
-        for dashboard in self.all():
-            page = grafana.Page(dashboard, self.hour)
-            page.choose()
-            empty |= self.found_nothing(dashboard, page.run())
-            self.assertEqual(page.complaints, [])
-        self.assertEqual(empty, set(EMPTY), "of these only one side knows that they find nothing")
+        for prometheus, generation in ((self.hour, "2."), (self.hour_of_newer, "3.")):
+            self.assertRegex(prometheus.get("status/buildinfo")["version"], "^" + re.escape(generation))
+            empty = set()
+            for dashboard in self.all():
+                page = grafana.Page(dashboard, prometheus)
+                page.choose()
+                empty |= self.found_nothing(dashboard, page.run())
+                self.assertEqual(page.complaints, [], generation)
+            self.assertEqual(empty, set(EMPTY), "of these only one side knows that they find nothing")
 
     def test_with_one_instance_chosen_they_run_and_find_something_for_some(self):
         for dashboard in self.all():
