@@ -716,6 +716,26 @@ class FilesTest(Case):
                      for found in counted.findall(expression)}
         self.assertEqual((len(of_rules), of_panels), (1, of_rules))
 
+    def test_the_command_for_several_clusters_reaches_every_list_of_theirs(self):
+        with open(os.path.join(harness.SOURCE, "alerts", "README.md"), encoding="utf-8") as file:
+            (command,) = re.findall(r"^    (sed .*cluster.*) \*\.yml$", file.read(), re.MULTILINE)
+        folder = self.folder()
+        for name, text in dashboard_files.shipped().items():
+            with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as file:
+                file.write(text)
+        done = self.run_tool("bash", "-c", f"cd {folder} && {command} *.json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lists = 0
+        for name in dashboard_files.shipped():
+            with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
+                expressions = [expression for _, expression in expressions_of(json.load(file))]
+            for tree in dashboard_files.trees_of(expressions).values():
+                for labels in tree.all("GroupingLabels"):
+                    if "instance" in labels.labels():
+                        lists += "cluster" in labels.labels()
+                        self.assertIn("cluster", labels.labels(), labels.parent.text)
+        self.assertGreater(lists, 10)
+
     def test_provisioning_reads_the_folder_and_names_a_prometheus(self):
         with open(os.path.join(FOLDER, "provisioning", "dashboards.yaml"), encoding="utf-8") as file:
             (provider,) = yaml.safe_load(file)["providers"]
