@@ -49,7 +49,7 @@ async function prometheus() {
     program.kill();
     await ended;
   };
-  
+
   return { ...JSON.parse(line) as { url: string; start: number }, stop };
 }
 
@@ -71,17 +71,20 @@ async function provide(page: Page, files: Record<string, string>) {
     const { pathname } = new URL(route.request().url());
     const path = join(modules, '@grafana/ui/dist/public', pathname.replace('/public/build', ''));
     if (existsSync(path)) return route.fulfill({ path });
-    // One icon is not published, but its mirror image is.
-    const mirrored = readFileSync(path.replace('left', 'right'), 'utf-8')
-      .replace('<path ', '<path transform="scale(-1,1) translate(-24,0)" ');
-    return route.fulfill({ contentType: 'image/svg+xml', body: mirrored });
+    // Of two icons that are not published, one has a mirror image that is; the other is there only while
+    // queries run.
+    const mirror = path.replace('left', 'right');
+    const body = existsSync(mirror)
+      ? readFileSync(mirror, 'utf-8').replace('<path ', '<path transform="scale(-1,1) translate(-24,0)" ')
+      : '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"></svg>';
+    return route.fulfill({ contentType: 'image/svg+xml', body });
   });
 }
 
 async function draw(page: Page, url: string, name: string) {
   await page.setViewportSize({ width, height: 800 });
   await page.goto(`${url}/d/${name}`);
-  const settled = () => page.waitForFunction(() => window.problems?.(), undefined, { timeout: 25000, polling: 500 });
+  const settled = () => page.waitForFunction(() => window.problems?.(), undefined, { timeout: 120000, polling: 500 });
   await settled();
   await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
   await page.waitForTimeout(1000); // what is drawn anew for the new size, tells nobody when it is done

@@ -28,6 +28,7 @@ const scrapeInterval = 15;
 // Numbers such as "+Inf" are none to JavaScript.
 const numbers = (points: Point[]) => points.map(([, value]) => Number(value.replace('Inf', 'Infinity')));
 const times = (points: Point[]) => points.map(([time]) => time * 1000);
+const seconds = (length: number) => ({ text: `${length}s`, value: `${length}s` });
 const unix = (range: TimeRange) => [range.from.unix(), range.to.unix()];
 
 export class Prometheus extends DataSourceApi<Query> {
@@ -57,8 +58,8 @@ export class Prometheus extends DataSourceApi<Query> {
   async metricFindQuery(
     query: { query: string }, { range, scopedVars }: LegacyMetricFindQueryOptions,
   ): Promise<MetricFindValue[]> {
-    const text = interpolated(query.query, scopedVars!);
     const [start, end] = unix(range!);
+    const text = interpolated(query.query, { ...scopedVars, __range: seconds(end - start) });
     const result = /^query_result\((.+)\)$/s.exec(text);
     if (result) {
       const { result: found } = await this.get<{ result: Series[] }>('query', { query: result[1], time: end });
@@ -78,7 +79,6 @@ export class Prometheus extends DataSourceApi<Query> {
   ): Promise<Series[]> {
     const [start, end] = unix(range);
     const step = intervalMs / 1000;
-    const seconds = (length: number) => ({ text: `${length}s`, value: `${length}s` });
     const query = interpolated(expr, {
       ...scopedVars,
       __interval: seconds(step),

@@ -9,6 +9,10 @@ const inTheInterval = (counter: string) => `increase(${counter}{${ofInstance}}[$
 const duration = 'aliyun_ecs_metadata_request_duration_seconds_bucket';
 const recorded = `sum by (le) (job_le:${duration}:rate5m{${ofJob}})`;
 const chosen = `sum by (le) (${perSecond(duration)})`;
+const versions = `sum by (version) (job_version:aliyun_ecs_exporter_build_info:count{${ofJob}})`;
+const byCode = (counter: string) => `sum by (code) (${perSecond(counter)}) > 0`;
+const notifications = (counter: string) =>
+  topOfRange(20, `sum by (alertmanager) (${inTheInterval(counter)})`);
 const noDirectPath = 'No data: the exporter was started without --alertmanager.url.';
 
 export const exporter = dashboard('exporter',
@@ -72,24 +76,24 @@ export const exporter = dashboard('exporter',
     .links([runbook('AliyunEcsMetadataThrottled')]))
   .withPanel(bars('Versions', 'Exporters by version; the 20 most frequent.')
     .span(8)
-    .withTarget(now(
-      `sort_desc(${top(20, `sum by (version) (job_version:aliyun_ecs_exporter_build_info:count{${ofJob}})`)})`,
-      '{{version}}')))
+    .withTarget(now(`sort_desc(${top(20, versions)})`, '{{version}}')))
   .withPanel(timeseries('Scrape duration',
-      'How long Prometheus waits for a page: the slowest exporter, and the average.')
+      'How long Prometheus waits for a page: the slowest exporter, and the average of each job.')
     .withTarget(overTime(`max(job:aliyun_ecs_scrape_duration_seconds:max{${ofJob}})`, 'slowest'))
-    .withTarget(overTime(`avg(job:aliyun_ecs_scrape_duration_seconds:avg{${ofJob}})`, 'average'))
+    .withTarget(overTime(
+      topOfRange(20, `job:aliyun_ecs_scrape_duration_seconds:avg{${ofJob}}`), 'average of {{job}}'))
     .unit('s'))
-  .withPanel(timeseries('Resident memory', 'The largest exporter, and the average.')
+  .withPanel(timeseries('Resident memory', 'The largest exporter, and the average of each job.')
     .withTarget(overTime(`max(job:aliyun_ecs_process_resident_memory_bytes:max{${ofJob}})`, 'largest'))
-    .withTarget(overTime(`avg(job:aliyun_ecs_process_resident_memory_bytes:avg{${ofJob}})`, 'average'))
+    .withTarget(overTime(
+      topOfRange(20, `job:aliyun_ecs_process_resident_memory_bytes:avg{${ofJob}}`), 'average of {{job}}'))
     .unit('bytes'))
 
   .withRow(new RowBuilder('Chosen instances: what they ask'))
   .withPanel(timeseries('Requests by code, chosen',
       'Requests to the metadata service by HTTP status, or by what went wrong.')
     .span(8)
-    .withTarget(overTime(`sum by (code) (${perSecond('aliyun_ecs_metadata_requests_total')}) > 0`, '{{code}}'))
+    .withTarget(overTime(byCode('aliyun_ecs_metadata_requests_total'), '{{code}}'))
     .unit('reqps')
     .links([runbook('AliyunEcsMetadataDown')]))
   .withPanel(timeseries('Time per request, chosen', 'How long the metadata service takes to answer.')
@@ -107,11 +111,13 @@ export const exporter = dashboard('exporter',
   .withPanel(counts('Throttled, chosen',
       'Answers 429 and 503 of the metadata service in each interval; the 20 instances with the most.')
     .span(8)
-    .withTarget(overTime(topOfRange(20, inTheInterval('aliyun_ecs_metadata_throttled_total')), '{{instance}}'))
+    .withTarget(overTime(
+      topOfRange(20, inTheInterval('aliyun_ecs_metadata_throttled_total')), '{{instance}}'))
     .links([runbook('AliyunEcsMetadataThrottled')]))
   .withPanel(timeseries('Back-off', 'What is left of the pause after throttling; the 20 longest.')
     .span(8)
-    .withTarget(overTime(topOfRange(20, `aliyun_ecs_metadata_backoff_seconds{${ofInstance}}`), '{{instance}}'))
+    .withTarget(overTime(
+      topOfRange(20, `aliyun_ecs_metadata_backoff_seconds{${ofInstance}}`), '{{instance}}'))
     .unit('s')
     .links([runbook('AliyunEcsMetadataThrottled')]))
   .withPanel(timeseries('Session token: time left',
@@ -135,7 +141,7 @@ export const exporter = dashboard('exporter',
       'once than --web.max-requests.')
     .span(8)
     .withTarget(overTime(
-      topOfRange(20, `sum by (code) (${perSecond('aliyun_ecs_exporter_http_requests_total')}) > 0`), '{{code}}'))
+      topOfRange(20, byCode('aliyun_ecs_exporter_http_requests_total')), '{{code}}'))
     .unit('reqps').noValue('No data: exporter metrics are off (--web.disable-exporter-metrics).'))
   .withPanel(timeseries('Memory, chosen', 'Resident memory; the 20 largest.')
     .span(8)
@@ -149,12 +155,9 @@ export const exporter = dashboard('exporter',
       'Notifications that the exporter itself sends (--alertmanager.url), and those that failed, in ' +
       'each interval; the 20 with the most.')
     .span(8)
+    .withTarget(overTime(notifications('aliyun_ecs_alertmanager_notifications_total'), '{{alertmanager}}'))
     .withTarget(overTime(
-      topOfRange(20, `sum by (alertmanager) (${inTheInterval('aliyun_ecs_alertmanager_notifications_total')})`),
-      '{{alertmanager}}'))
-    .withTarget(overTime(
-      topOfRange(20, `sum by (alertmanager) (${inTheInterval('aliyun_ecs_alertmanager_notifications_failed_total')})`),
-      '{{alertmanager}} failed'))
+      notifications('aliyun_ecs_alertmanager_notifications_failed_total'), '{{alertmanager}} failed'))
     .noValue(noDirectPath)
     .overrideByRegexp('/ failed$/', colored('red'))
     .links([runbook('AliyunEcsAlertmanagerNotificationsFailing')]));

@@ -3,16 +3,16 @@ import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, ofTheFleet, runbook } from './frame';
 import { bars, colored, counts, now, overTime, rows, stacked, stat, steps, table } from './panels';
 import {
-  credentials, exportersDown, instances, noticesIn15Minutes, noticesNow, ofJob, ofPlace, ofPlacedInstance,
-  sumOrNone, top, topOfRange,
+  credentials, exportersDown, instances, noticesNow, ofJob, ofPlace, ofPlacedInstance, sumOrNone, top,
+  topOfRange,
 } from './queries';
 import {
-  alerts, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination,
+  alerts, endingInstances, instanceColumn, nextEnding, noNotice, noticesByType, noticesByZone,
+  noticesStanding, statesOfTermination, zoneLegend,
 } from './shared';
 
 const late = steps('green', [1, 'orange']);
 const grave = steps('green', [1, 'red']);
-const zone = '{{region_id}} {{zone_id}}';
 
 const silent = `job_region_zone:aliyun_ecs_metadata_up:count{${ofPlace}}
 - job_region_zone:aliyun_ecs_metadata_up:sum{${ofPlace}}`;
@@ -50,7 +50,7 @@ export const fleet = dashboard('fleet',
     .thresholds(grave)
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(endingInstances())
-  .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`).span(12))
+  .withPanel(alerts(`${ofJob}, alertname=~"AliyunEcs.+"`, 'for the chosen jobs, in all regions').span(12))
   .withPanel(counts('In trouble',
       'Exporters that do not answer, instances whose metadata service does not, and instances that show ' +
       'data older than twice the usual interval.')
@@ -63,17 +63,8 @@ export const fleet = dashboard('fleet',
     .links(['AliyunEcsExporterDown', 'AliyunEcsMetadataDown', 'AliyunEcsMetadataStale'].map(runbook)))
 
   .withRow(new RowBuilder('Notices'))
-  .withPanel(counts('Notices within 15 minutes, by zone',
-      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
-      'most. Many in one zone: capacity is being reclaimed there.')
-    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
-    .noValue('No notice of termination in this time range.')
-    .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(counts('Notices within 15 minutes, by type',
-      'The same by instance type; the 20 types with the most.')
-    .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
-    .noValue('No notice of termination in this time range.')
-    .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
+  .withPanel(noticesByZone())
+  .withPanel(noticesByType())
 
   .withRow(new RowBuilder('Instances'))
   .withPanel(bars('By region', 'Instances in each region; the 20 largest.')
@@ -83,7 +74,7 @@ export const fleet = dashboard('fleet',
   .withPanel(bars('By type', 'Instances of each type; the 20 most frequent.')
     .withTarget(now(`sort_desc(${top(20, `sum by (instance_type) (${instances})`)})`, '{{instance_type}}')))
   .withPanel(counts('Instances over time', 'Instances in each zone; the 20 largest zones.')
-    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${instances})`), zone))
+    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${instances})`), zoneLegend))
     .stacking(stacked()))
   .withPanel(statesOfTermination())
 
@@ -106,7 +97,7 @@ export const fleet = dashboard('fleet',
       'forged request of a web application is enough to steal the credential of the RAM role.')
     .span(6).height(8)
     .withTarget(now(`sum(${open})`))
-    .thresholds(late)
+    .thresholds(late).noValue('Not tried yet')
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
   .withPanel(stat('Share that is closed',
       'Share of the instances whose metadata service refuses requests without a session token (hardened ' +
@@ -114,6 +105,7 @@ export const fleet = dashboard('fleet',
     .span(6).height(8)
     .withTarget(now(`1 - sum(${open}) / sum(${asked})`))
     .unit('percentunit').thresholds(steps('orange', [1, 'green']))
+    .noValue('Not tried yet')
     .links([runbook('AliyunEcsMetadataNormalModeOpen')]))
 
   .withRow(new RowBuilder('Find an instance'))
@@ -139,7 +131,7 @@ export const fleet = dashboard('fleet',
         'most.')
       .span(8)
       .withTarget(overTime(topOfRange(20, `sum by (zone_id) (${noticesNow})`), '{{zone_id}}'))
-      .noValue('No notice of termination in this time range.')
+      .noValue(noNotice)
       .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
     .withPanel(counts('In trouble in $region',
         'Instances of the region whose metadata service does not answer, or that show data older than ' +

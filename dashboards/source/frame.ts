@@ -4,7 +4,7 @@ import {
   DashboardLinkPlacement, DashboardLinkType, DatasourceVariableBuilder, Panel, QueryVariableBuilder, RowPanel,
   VariableRefresh, VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { endings, ofInstance, ofJob, ofPlace, top } from './queries';
+import { endings, ofInstance, ofJob, ofPlace, topOfRange } from './queries';
 
 export const datasource = { type: 'prometheus', uid: '${datasource}' };
 
@@ -60,7 +60,8 @@ const job = variable('job', 'Job', 'aliyun_ecs_metadata_up', 'job').includeAll(t
 export const ofTheFleet = [
   source, job,
   variable('region', 'Region', `${places}{${ofJob}}`, 'region_id').includeAll(true).current(all),
-  variable('zone', 'Zone', `${places}{${ofJob}, region_id=~"$region"}`, 'zone_id').includeAll(true).current(all),
+  variable('zone', 'Zone', `${places}{${ofJob}, region_id=~"$region"}`, 'zone_id')
+    .includeAll(true).current(all),
   variable('instance', 'Instance', `instance:aliyun_ecs_instance_info:identified{${ofPlace}}`, 'instance')
     .includeAll(true).current(all),
 ];
@@ -77,7 +78,7 @@ const event = (name: string, color: string, series: string) =>
     .datasource(datasource)
     .enable(true)
     .iconColor(color)
-    .expr(top(50, `1000 * ${series}`))
+    .expr(topOfRange(50, `1000 * ${series}`))
     .useValueForTime(true)
     .titleFormat(name)
     .textFormat('{{instance}}')
@@ -85,13 +86,22 @@ const event = (name: string, color: string, series: string) =>
 
 const noticed = event('Notice of termination', 'orange',
   `aliyun_ecs_spot_termination_first_seen_timestamp_seconds{${ofInstance}}`);
-const ended = event('Taken away', 'red', endings);
+// It may have been withdrawn since.
+const ended = event('Announced end', 'red', endings);
+
+// What two dashboards can choose both. Instance has no All, which the others may have chosen.
+const common = (page: Page, other: Page) => {
+  const both = [page, other].sort().join();
+  return ['datasource', 'job', ...both === 'fleet,spot' ? ['region', 'zone', 'instance'] : [],
+    ...both === 'exporter,instance' ? ['instance'] : []];
+};
 
 export function dashboard(page: Page, description: string) {
   const others = (Object.keys(pages) as Page[]).filter((other) => other !== page);
   return new DashboardBuilder(pages[page])
     .uid(`aliyun-ecs-${page}`)
-    .description(`${description} Generated from dashboards/source: change it there, see dashboards/README.md.`)
+    .description(
+      `${description} Generated from dashboards/source: change it there, see dashboards/README.md.`)
     .tags(['aliyun-ecs'])
     .readonly()
     .timezone('browser')
@@ -101,7 +111,8 @@ export function dashboard(page: Page, description: string) {
     .annotations([noticed, ended])
     .links([
       ...others.map((other) =>
-        link(pages[other], `/d/aliyun-ecs-${other}?\${datasource:queryparam}&\${job:queryparam}`)
+        link(pages[other], `/d/aliyun-ecs-${other}?` +
+            common(page, other).map((name) => `\${${name}:queryparam}`).join('&'))
           .icon('dashboard').keepTime(true)),
       toRunbooks(),
     ]);
@@ -112,7 +123,8 @@ export function finished(page: Dashboard) {
   const panels = page.panels!.flatMap((panel) => [panel, ...((panel as RowPanel).panels ?? [])]);
   panels.forEach((panel, index) => {
     panel.id = index + 1;
-    (panel as Panel).targets?.forEach((target, which) => Object.assign(target, { refId: 'ABCDEFGH'[which] }));
+    const { targets = [] } = panel as Panel;
+    targets.forEach((target, which) => Object.assign(target, { refId: 'ABCDEFGH'[which] }));
   });
   const types = new Set(panels.map((panel) => panel.type).filter((type) => type !== 'row'));
   return {

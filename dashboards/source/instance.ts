@@ -4,12 +4,15 @@ import {
   QueryVariableBuilder, RowBuilder, VariableHide, VariableRefresh,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, datasource, ofChosenInstances, runbook } from './frame';
-import { bars, counts, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words } from './panels';
-import { endings, ofInstance, top, topOfRange } from './queries';
+import {
+  bars, counts, now, overTime, rows, stat, steps, table, thresholdLines, timeseries, words,
+} from './panels';
+import { bottomOfRange, endings, ofInstance, top, topOfRange } from './queries';
 import { alerts, countdown, instanceColumn } from './shared';
 
-// node_exporter has another port on the same host. At most 50 hosts, so that the expression stays short.
-const hosts = `query_result(${top(50, `aliyun_ecs_metadata_up{${ofInstance}}`)})`;
+// node_exporter has another port on the same host. At most 50 hosts, so that the expression stays short,
+// and those that are gone by now too.
+const hosts = `query_result(${top(50, `last_over_time(aliyun_ecs_metadata_up{${ofInstance}}[$__range])`)})`;
 const host = new QueryVariableBuilder('host')
   .hide(VariableHide.HideVariable)
   .datasource(datasource)
@@ -45,7 +48,7 @@ function bandwidth(title: string, direction: Direction) {
   return timeseries(title,
       'Traffic as node_exporter counts it, all interfaces together, over five minutes, against what the ' +
       'instance type allows. Beyond the limit packets are dropped.')
-    .withTarget(overTime(topOfRange(20, `${share(direction)} * on (job, instance) ${limit}`), '{{instance}} used'))
+    .withTarget(overTime(topOfRange(20, `${share(direction)} * ${limit}`), '{{instance}} used'))
     .withTarget(overTime(topOfRange(20, limit), '{{instance}} limit'))
     .unit('Bps').noValue(needsNodeExporter)
     .overrideByRegexp('/ limit$/', [
@@ -67,7 +70,7 @@ export const instance = dashboard('instance',
       'those chosen.')
     .span(6)
     .withTarget(now(`min(${endings}) - time()`))
-    .unit('dthms').thresholds(countdown).noValue('No notice')
+    .unit('dthms').thresholds(countdown).noValue('None known')
     .links([runbook('AliyunEcsSpotTerminationScheduled')]))
   .withPanel(stat('Spot notice',
       'Whether the instance is to be taken away; the worst of those chosen. Instances that are not spot ' +
@@ -81,7 +84,7 @@ export const instance = dashboard('instance',
       'chosen. A new one is offered 30 minutes before.')
     .span(6)
     .withTarget(now(`min(${credentialLeft})`))
-    .unit('dthms').thresholds(steps('red', [0, 'orange'], [1500, 'green'])).noValue('No credential')
+    .unit('dthms').thresholds(steps('red', [0, 'orange'], [1500, 'green'])).noValue('None known')
     .links([runbook('AliyunEcsRamCredentialNotRotated'), runbook('AliyunEcsRamCredentialExpired')]))
   .withPanel(stat('Exporter', 'Whether the exporter answers Prometheus; the worst of those chosen.')
     .span(6)
@@ -126,7 +129,7 @@ export const instance = dashboard('instance',
   ])
     .withTarget(rows(top(50, `aliyun_ecs_instance_info{${ofInstance}}`)))
     .height(4))
-  .withPanel(alerts(ofInstance).span(12).height(7))
+  .withPanel(alerts(ofInstance, 'for the chosen instances').span(12).height(7))
   .withPanel(bars('Age of the data, of what is normal',
       'Age of what is shown, by refresh class, as a share of twice the usual interval and a minute. ' +
       'From 100 % on the data count as stale.')
@@ -148,7 +151,8 @@ export const instance = dashboard('instance',
   .withPanel(timeseries('Traffic by interface',
       'Sent (up) and received (down) as node_exporter counts it; the 20 busiest interfaces.')
     .withTarget(overTime(perInterface('node_network_transmit_bytes_total'), '{{instance}} {{device}} sent'))
-    .withTarget(overTime(perInterface('node_network_receive_bytes_total'), '{{instance}} {{device}} received'))
+    .withTarget(overTime(
+      perInterface('node_network_receive_bytes_total'), '{{instance}} {{device}} received'))
     .unit('Bps').axisCenteredZero(true)
     .overrideByRegexp('/ received$/', [{ id: 'custom.transform', value: GraphTransform.NegativeY }])
     .noValue('No data: needs node_exporter on the same host.'))
@@ -183,13 +187,14 @@ export const instance = dashboard('instance',
   .withRow(new RowBuilder('Credential and data'))
   .withPanel(timeseries('Credential: time left',
       'Until the credential of the RAM role ends. It jumps when a new one is there, 30 minutes before ' +
-      'the end; under the line it is late.')
+      'the end; under the line it is late. The 20 that end first.')
     .span(8)
-    .withTarget(overTime(topOfRange(20, credentialLeft), '{{instance}} {{role}}'))
+    .withTarget(overTime(bottomOfRange(20, credentialLeft), '{{instance}} {{role}}'))
     .unit('dthms').thresholds(steps('red', [1500, 'orange'])).thresholdsStyle(thresholdLines())
-    .noValue('No credential: no RAM role is attached.')
+    .noValue('No credential: no RAM role is attached, or nothing is known of the instance.')
     .links([runbook('AliyunEcsRamCredentialNotRotated')]))
-  .withPanel(counts('Items by state', 'Items of the metadata service by the state of their newest reading.')
+  .withPanel(counts('Items by state',
+      'Items of the metadata service by the state of their newest reading.')
     .span(8)
     .withTarget(overTime(`sum by (state) (aliyun_ecs_metadata_items{${ofInstance}})`, '{{state}}'))
     .links([runbook('AliyunEcsMetadataNeverRead')]))

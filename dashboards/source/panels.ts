@@ -30,7 +30,8 @@ export const rows = (expr: string) => query(expr).instant().format(PromQueryForm
 
 /** A colour from each value on: steps('green', [1, 'orange'], [5, 'red']). */
 export const steps = (base: string, ...above: [number, string][]) => {
-  const all: Threshold[] = [{ color: base, value: null }, ...above.map(([value, color]) => ({ value, color }))];
+  const all: Threshold[] =
+    [{ color: base, value: null }, ...above.map(([value, color]) => ({ value, color }))];
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(all);
 };
 
@@ -65,10 +66,11 @@ export const bars = (title: string, description: string) =>
 export const timeseries = (title: string, description: string) =>
   new series.PanelBuilder()
     .title(title).description(description).datasource(datasource).span(12).height(8)
-    .unit('none').noValue('No data in this time range: check the scrape job, or choose a longer range.')
+    .unit('none')
+    .noValue('No data in this time range: check the scrape job, or choose a longer range.')
     .lineWidth(2).fillOpacity(8).showPoints(VisibilityMode.Auto).axisSoftMin(0)
-    .legend(new VizLegendOptionsBuilder().displayMode(LegendDisplayMode.List).placement(LegendPlacement.Bottom)
-      .showLegend(true).calcs([]))
+    .legend(new VizLegendOptionsBuilder().displayMode(LegendDisplayMode.List)
+      .placement(LegendPlacement.Bottom).showLegend(true).calcs([]))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
 
 /** The same for whole numbers of things. */

@@ -8,12 +8,15 @@ export const ofPlacedInstance = `${ofInstance}, region_id=~"$region", zone_id=~"
 
 const identity = 'instance:aliyun_ecs_instance_info:identified';
 
-/** The series with who and where their instances are; those of unknown identity stay, as in the alerts. */
-export const identified = (series: string) => `${series}
+/**
+ * The series with who and where their instances are; those of unknown identity stay, as in the alerts. One
+ * for each instance: a target that is there twice must not break the table of all.
+ */
+export const identified = (series: string) => `max by (job, instance) (${series})
   * on (job, instance) group_left (instance_id, instance_name, instance_type, region_id, zone_id)
   ${identity}{${ofPlacedInstance}}
 or on (job, instance)
-${series}
+max by (job, instance) (${series})
   unless on (job, instance) ${identity}{${ofInstance}}`;
 
 /** When instances are taken away. Few have such a series, however large the fleet is. */
@@ -30,8 +33,11 @@ export const bottom = (n: number, series: string) => `bottomk(${n}, ${series})`;
  * The same for graphs: those that were largest (or smallest) within the time range. topk alone chooses
  * anew at every point, so that many more than n series would be drawn.
  */
-export const topOfRange = (n: number, series: string) => `(${series})
-and topk(${n}, max_over_time((${series})[$__range:$__interval] @ end()))`;
+export const topOfRange = (n: number, series: string) => topOfRangeBy(n, series, series);
+/** Those of which something else was largest. */
+export const topOfRangeBy = (n: number, series: string, measure: string) => `(${series})
+and topk(${n}, max_over_time((${measure})[$__range:$__interval] @ end()))`;
+
 export const bottomOfRange = (n: number, series: string) => `(${series})
 and bottomk(${n}, min_over_time((${series})[$__range:$__interval] @ end()))`;
 

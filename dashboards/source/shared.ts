@@ -1,7 +1,9 @@
 // Panels that stand on more than one dashboard.
 import { runbook, toInstance, toRunbooks } from './frame';
 import { by, colored, Column, counts, now, overTime, rows, stat, steps, table, words } from './panels';
-import { bottom, drills, endings, identified, instances, spotStates, top } from './queries';
+import {
+  bottom, drills, endings, identified, instances, noticesIn15Minutes, spotStates, top, topOfRange,
+} from './queries';
 
 export const countdown = steps('green', [-86400, 'red']);
 
@@ -45,7 +47,7 @@ export const nextEnding = () =>
       'Hours, minutes and seconds until the next spot instance with a notice is taken away. A notice comes ' +
       'about five minutes ahead.')
     .withTarget(now(`min(${endings} > time()) - time()`))
-    .unit('dthms').thresholds(countdown).noValue('No notice');
+    .unit('dthms').thresholds(countdown).noValue('None known');
 
 export const noticesStanding = () =>
   stat('Notices now', 'Spot instances with a notice of termination: those of the list below.')
@@ -63,6 +65,26 @@ export const statesOfTermination = () =>
     .overrideByName('unknown', colored('orange'))
     .links([runbook('AliyunEcsSpotStateUnknown')]);
 
+export const noNotice = 'No notice of termination in this time range.';
+export const zoneLegend = '{{region_id}} {{zone_id}}';
+
+export const noticesByZone = () =>
+  counts('Notices within 15 minutes, by zone',
+      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
+      'most. Many in one zone: capacity is being reclaimed there.')
+    .withTarget(overTime(
+      topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zoneLegend))
+    .noValue(noNotice)
+    .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]);
+
+export const noticesByType = () =>
+  counts('Notices within 15 minutes, by type',
+      'The same by instance type; the 20 types with the most.')
+    .withTarget(overTime(
+      topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
+    .noValue(noNotice)
+    .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]);
+
 const severities = words({
   critical: ['critical', 'red'],
   warning: ['warning', 'orange'],
@@ -71,10 +93,10 @@ const severities = words({
 });
 
 /** The alerts that fire among those selected, critical ones first. */
-export const alerts = (selected: string) =>
+export const alerts = (selected: string, whose: string) =>
   table('Alerts that fire',
-      'Alerts of alerts/rules that fire now, critical ones first; at most 50. Empty, too, where another ' +
-      'server than this data source evaluates the rules.', [
+      `Alerts of alerts/rules that fire now ${whose}, critical ones first; at most 50. Empty, too, where ` +
+      'another server than this data source evaluates the rules.', [
     { of: 'severity', title: 'Severity', width: 90, words: severities },
     { of: 'alertname', title: 'Alert', link: toRunbooks() },
     instanceColumn,

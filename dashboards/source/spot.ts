@@ -5,28 +5,31 @@ import {
   bars, by, counts, now, overTime, rows, stacked, stat, steps, table, thresholdLines, timeseries,
 } from './panels';
 import {
-  bottom, bottomOfRange, drills, endings, instances, noticesIn15Minutes, noticesInOneDay, noticesNow,
-  ofInstance, ofPlace, ofPlacedInstance, spotStates, sumOrNone, top, topOfRange,
+  bottom, drills, endings, instances, noticesIn15Minutes, noticesInOneDay, noticesNow, ofInstance, ofPlace,
+  ofPlacedInstance, spotStates, sumOrNone, top, topOfRange, topOfRangeBy,
 } from './queries';
 import {
-  drillingInstances, endingInstances, instanceColumn, nextEnding, noticesStanding, statesOfTermination,
+  drillingInstances, endingInstances, instanceColumn, nextEnding, noNotice, noticesByType, noticesByZone,
+  noticesStanding, statesOfTermination, zoneLegend,
 } from './shared';
 
-const noNotice = 'No notice of termination in this time range.';
-const zone = '{{region_id}} {{zone_id}}';
-
 // The vendor gives notice five minutes ahead.
-const announced = (window: string) =>
-  `last_over_time(aliyun_ecs_spot_termination_timestamp_seconds{${ofInstance}}[${window}]) - 300`;
+const ending = (window: string) =>
+  `last_over_time(aliyun_ecs_spot_termination_timestamp_seconds{${ofInstance}}[${window}])`;
 const firstSeen = `aliyun_ecs_spot_termination_first_seen_timestamp_seconds{${ofInstance}}`;
 // A notice that was moved to a later time seems to be seen before it came. (Clocks may differ a little.)
 const delay = (window: string) =>
-  `(last_over_time(${firstSeen}[${window}]) - (${announced(window)}) > -30)`;
+  `(last_over_time(${firstSeen}[${window}]) - (${ending(window)} - 300) > -30)`;
 const delays = steps('green', [15, 'orange'], [60, 'red']);
 const noticeChanges =
   `job_region_zone_change:aliyun_ecs_spot_termination_notice_changes:increase5m{${ofPlace}}`;
-const noticesOfTheRange =
-  `last_over_time(instance:aliyun_ecs_spot_termination_timestamp_seconds:identified{${ofPlacedInstance}}[$__range])`;
+const identifiedNotices =
+  `instance:aliyun_ecs_spot_termination_timestamp_seconds:identified{${ofPlacedInstance}}`;
+const newest = top(50, `last_over_time(${identifiedNotices}[$__range])`);
+// The machine that had the address before had another end: what was seen later is not its notice.
+const delayOfEach = `0 * (${newest}
+    == on (job, instance) group_left () max by (job, instance) (${ending('$__range')}))
+  + on (job, instance) group_left () max by (job, instance) (${delay('$__range')})`;
 
 export const spot = dashboard('spot',
   'Spot instances: which are taken away when, where capacity is being reclaimed, and how soon that was ' +
@@ -56,38 +59,30 @@ export const spot = dashboard('spot',
   .withPanel(endingInstances())
 
   .withRow(new RowBuilder('Where capacity is reclaimed'))
-  .withPanel(counts('Notices within 15 minutes, by zone',
-      'Instances that got a notice in the 15 minutes before, those gone included; the 20 zones with the ' +
-      'most.')
-    .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})`), zone))
-    .noValue(noNotice)
-    .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
-  .withPanel(counts('Notices within 15 minutes, by type',
-      'The same by instance type; the 20 types with the most.')
-    .withTarget(overTime(topOfRange(20, `sum by (instance_type) (${noticesIn15Minutes})`), '{{instance_type}}'))
-    .noValue(noNotice)
-    .links([runbook('AliyunEcsSpotCapacityReclaimedOfType')]))
+  .withPanel(noticesByZone())
+  .withPanel(noticesByType())
   .withPanel(timeseries('Share of a zone that got notices',
       'Instances with a notice within 15 minutes, of the most that the zone had lately; the 20 highest. ' +
       'From a tenth on (and three instances) an alert fires.')
     .withTarget(overTime(topOfRange(20, `sum by (region_id, zone_id) (${noticesIn15Minutes})
-/ sum by (region_id, zone_id) (max_over_time(${instances}[15m]))`), zone))
+/ sum by (region_id, zone_id) (max_over_time(${instances}[15m]))`), zoneLegend))
     .unit('percentunit').thresholds(steps('green', [0.1, 'red'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .links([runbook('AliyunEcsSpotCapacityReclaimedInZone')]))
   .withPanel(statesOfTermination())
 
   .withRow(new RowBuilder('Notices'))
-  .withPanel(bars('Time left now', 'Until each instance with a notice is taken away; the 20 next ones.')
+  .withPanel(bars('Time left now',
+      'Until each instance with a notice is taken away; the 20 next ones. A full bar is five minutes.')
     .withTarget(now(`sort(${bottom(20, `${endings} - time()`)})`, '{{instance}}'))
     .unit('dthms').max(300).thresholds(steps('red', [60, 'orange'], [180, 'yellow']))
-    .noValue('No notice')
+    .noValue('None known')
     .dataLinks([toInstance('__field.labels')])
     .links([runbook('AliyunEcsSpotTerminationScheduled')]))
   .withPanel(timeseries('Time left',
-      'Until instances with a notice are taken away; at each moment the 20 next ones.')
+      'Until instances with a notice are taken away; the 20 that end last.')
     .span(16)
-    .withTarget(overTime(bottomOfRange(20, `${endings} - time()`), '{{instance}}'))
+    .withTarget(overTime(topOfRangeBy(20, `${endings} - time()`, endings), '{{instance}}'))
     .unit('dthms').thresholds(steps('red', [60, 'orange'])).thresholdsStyle(thresholdLines())
     .noValue(noNotice)
     .dataLinks([toInstance('__field.labels')]))
@@ -102,14 +97,15 @@ export const spot = dashboard('spot',
       'Notices that got another time or were taken back, in five minutes.')
     .withTarget(overTime(`sum by (change) (${noticeChanges})`, '{{change}}')))
   .withPanel(table('Notices in the time range',
-      'At most 50, those taken away last first; instances gone included.', [
+      'At most 50, those taken away last first; instances gone included. When a notice was seen is not ' +
+      'known where it was moved to a later time.', [
     { of: 'Value #A', title: 'Ends at', unit: 'dateTimeAsIso', width: 165 },
-    { of: 'Value #B', title: 'Seen after', unit: 's', width: 120, thresholds: delays, noValue: 'moved' },
+    { of: 'Value #B', title: 'Seen after', unit: 's', width: 120, thresholds: delays, noValue: 'not known' },
     instanceColumn,
     { of: 'instance_type', title: 'Type' },
     { of: 'zone_id', title: 'Zone' },
   ])
-    .targets([rows(top(50, `1000 * ${noticesOfTheRange}`)), rows(top(50, delay('$__range')))])
+    .targets([rows(`1000 * ${newest}`), rows(delayOfEach)])
     .sortBy(by('Ends at', true))
     .noValue(noNotice))
 

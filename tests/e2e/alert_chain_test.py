@@ -16,7 +16,6 @@ import urllib.parse
 import harness
 import alerting
 
-PROMETHEUS_3 = os.path.join(alerting.TOOLS, "alerts", "usr", "bin", "prometheus")
 
 # One for each story. The port is made up: what runs has free ones.
 INSTANCES = ["notice:10200", "expired:10200", "dead:10200", "announced:10200", "unannounced:10200",
@@ -123,9 +122,9 @@ class AlertChainTest(alerting.Case):
 
     @staticmethod
     def prometheus_3(world):
-        if not os.path.exists(PROMETHEUS_3):
+        if not os.path.exists(alerting.PROMETHEUS_3):
             world.skip_or_fail("no Prometheus 3; tests/run.sh gets it")
-        return PROMETHEUS_3
+        return alerting.PROMETHEUS_3
 
     @classmethod
     def tell(cls, instance, method, what, body=None):

@@ -69,9 +69,10 @@ HELD = """\
 OWN_JOB = "monitoring/aliyun-ecs"  # as the Prometheus operator names them
 
 # Two instances with the same address. One is to be taken away and then is down, the other is not.
-# With the shipped rules the identity may be that of either.
+# With the shipped rules the identity may be that of either. In the latter another program has the address
+# of the former's exporter.
 CLUSTERS = """
-rule_files: [../rules/spot.yml, ../rules/exporter.yml, ../rules/bandwidth.yml]
+rule_files: [../rules/spot.yml, ../rules/exporter.yml, ../rules/bandwidth.yml, ../rules/fleet.yml]
 evaluation_interval: 15s
 tests:
   - interval: 15s
@@ -90,6 +91,16 @@ tests:
         values: '1x11 stale'
       - series: 'aliyun_ecs_instance_info{job="monitoring/aliyun-ecs", instance="a:1", cluster="hz", instance_id="i-hz"}'
         values: '1x60'
+      - series: 'aliyun_ecs_metadata_up{job="monitoring/aliyun-ecs", instance="a:1", cluster="bj"}'
+        values: '1x11 stale'
+      - series: 'aliyun_ecs_metadata_up{job="monitoring/aliyun-ecs", instance="a:1", cluster="hz"}'
+        values: '0x60'
+      - series: 'aliyun_ecs_exporter_build_info{job="monitoring/aliyun-ecs", instance="a:1", cluster="bj", version="1"}'
+        values: '1x11 stale'
+      - series: 'scrape_duration_seconds{job="monitoring/aliyun-ecs", instance="a:1", cluster="bj"}'
+        values: '0.01x60'
+      - series: 'scrape_duration_seconds{job="monitoring/aliyun-ecs", instance="a:1", cluster="hz"}'
+        values: '9x60'
       - series: 'aliyun_ecs_instance_max_netbw_egress_bytes_per_second{job="monitoring/aliyun-ecs", instance="a:1", cluster="bj"}'
         values: '1000x60'
       - series: 'aliyun_ecs_instance_max_netbw_egress_bytes_per_second{job="monitoring/aliyun-ecs", instance="a:1", cluster="hz"}'
@@ -111,6 +122,12 @@ tests:
       - eval_time: 10m
         expr: sum by (cluster) (round(instance:aliyun_ecs_egress_utilization:ratio_rate5m, 0.001))
         exp_samples: [{labels: '{cluster="bj"}', value: 0.5}, {labels: '{cluster="hz"}', value: 0.1}]
+      - eval_time: 2m
+        expr: sum by (cluster) (job_region_zone:aliyun_ecs_metadata_up:sum)
+        exp_samples: [{labels: '{cluster="bj"}', value: 1}, {labels: '{cluster="hz"}', value: 0}]
+      - eval_time: 2m
+        expr: sum by (cluster) (job:aliyun_ecs_scrape_duration_seconds:max)
+        exp_samples: [{labels: '{cluster="bj"}', value: 0.01}]
 """
 
 # File, what is there, what a mistake would make of it, and the test group that must see it.
@@ -302,6 +319,18 @@ MUTATIONS = [
      "new limits that are known before the new identity are silent"),
     ("fleet", "topk by (job, instance) (1, aliyun_ecs_instance_info)", "aliyun_ecs_instance_info",
      "what instances say is summed by region and zone"),
+    ("fleet", "min by (job, instance) (aliyun_ecs_metadata_up)", "aliyun_ecs_metadata_up",
+     "a target that is there twice counts once and breaks no sum"),
+    ("fleet", "min by (job, instance) (aliyun_ecs_metadata_up)", "max by (job, instance) (aliyun_ecs_metadata_up)",
+     "a target that is there twice counts once and breaks no sum"),
+    ("fleet", "max by (job, instance) (aliyun_ecs_metadata_normal_mode_open)", "aliyun_ecs_metadata_normal_mode_open",
+     "a target that is there twice counts once and breaks no sum"),
+    ("fleet", "max by (job, instance, state) (aliyun_ecs_spot_termination_state)", "aliyun_ecs_spot_termination_state",
+     "a target that is there twice counts once and breaks no sum"),
+    ("fleet", "max by (job, instance, change) (", "(",
+     "a target that is there twice counts once and breaks no sum"),
+    ("fleet", "max by (job, instance, role, left) (", "(",
+     "a target that is there twice counts once and breaks no sum"),
     ("fleet", "seconds > 0) + 60", "seconds > 0)", "what instances say is summed by region and zone"),
     ("fleet", "          or\n          0 * count by (job, region_id, zone_id) "
      "(instance:aliyun_ecs_instance_info:identified)\n", "", "what instances say is summed by region and zone"),
@@ -637,8 +666,17 @@ class QualityTest(Case):
                 self.assertIn("https://grafana.your.org/d/aliyun-ecs-", text)
         self.assertIn(f'up{{job="{OWN_JOB}"}} == 0', changed["exporter"])
 
+    def test_the_readme_tells_of_every_recorded_series(self):
+        told = set()
+        for line in re.findall(r"^\| (`[a-z_]+:.*?) \|", read(README), re.MULTILINE):
+            names = re.findall(r"`([^`]+)`", line)  # `a:b:c`, or `…:d` after that
+            told |= {name.replace("…", names[0].rsplit(":", 1)[0]) for name in names}
+        self.assertEqual(told, {rule["record"] for _, rule in rules_of(shipped("rules")) if "record" in rule})
+
     def test_the_readme_tells_clusters_with_the_same_addresses_apart(self):
         changed = self.readme_commands(shipped("rules"))
+        for text in changed.values():
+            self.assertNotRegex(text, r"\b(on|by) \((job|host)")
         for promtool in self.promtools():
             for rules, end in ((changed, "SUCCESS"), (shipped("rules"), "FAILED")):
                 folder = self.copies(rules, {"clusters": CLUSTERS})

@@ -21,6 +21,7 @@ import harness
 
 TOOLS = os.path.join(harness.SOURCE, "build", "_tools")
 RULES = os.path.join(harness.SOURCE, "alerts", "rules")
+PROMETHEUS_3 = os.path.join(TOOLS, "alerts", "usr", "bin", "prometheus")  # beside the machine's
 EXAMPLE = os.path.join(harness.SOURCE, "alerts", "alertmanager.example.yml")
 
 JOB = "aliyun-ecs-exporter"  # the rules rest on it

@@ -43,19 +43,19 @@ class PrometheusError(Exception):
 
 
 class Prometheus:
-    """A running Prometheus on a folder of blocks."""
+    """A running Prometheus on a folder of blocks; the newer one writes what the older cannot read."""
 
-    def __init__(self, folder, port=0):
+    def __init__(self, folder, port=0, program=None):
         config = os.path.join(folder, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
             file.write("{}")
         self._program = harness.Program(
-            alerting.tool("prometheus"), f"--config.file={config}",
+            program or alerting.tool("prometheus"), f"--config.file={config}",
             f"--storage.tsdb.path={folder}/data", "--storage.tsdb.retention.time=100y",
             f"--query.lookback-delta={_LOOKBACK}", f"--web.listen-address=127.0.0.1:{port}")
         try:
             listening, _ = self._program.wait_for_all(
-                r'Listening on" address=(\S+)', "Server is ready to receive web requests")
+                r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
         except AssertionError:
             self.stop()
             raise
@@ -86,6 +86,8 @@ def missing():
     for name in ("prometheus", "promtool"):
         if not alerting.tool(name):
             return f"no {name}; tests/run.sh gets it"
+    if not os.path.exists(alerting.PROMETHEUS_3):
+        return "no Prometheus 3; tests/run.sh gets it"
     return None
 
 

@@ -10,9 +10,12 @@ import filecmp
 import glob
 import json
 import os
+import re
+import shutil
 import tempfile
 import unittest
 
+import alerting
 import dashboard_data
 import grafana
 import harness
@@ -114,16 +117,22 @@ class DashboardQueriesTest(harness.Case):
         cls.hour_file = os.path.join(folder, "hour.om")
         dashboard_data.write_hour(cls.hour_file)
         dashboard_data.build(folder, cls.hour_file, dashboard_data.END - dashboard_data.LENGTH)
+        newer = os.path.join(folder, "newer")
+        shutil.copytree(os.path.join(folder, "data"), os.path.join(newer, "data"))
         cls.hour = cls.enterClassContext(dashboard_data.Prometheus(folder))
+        cls.hour_of_newer = cls.enterClassContext(
+            dashboard_data.Prometheus(newer, program=alerting.PROMETHEUS_3))
 
     def test_with_everything_chosen_they_run_and_find_something(self):
-        empty = set()
-        for dashboard in self.all():
-            page = grafana.Page(dashboard, self.hour)
-            page.choose()
-            empty |= self.found_nothing(dashboard, page.run())
-            self.assertEqual(page.complaints, [])
-        self.assertEqual(empty, set(EMPTY), "of these only one side knows that they find nothing")
+        for prometheus, generation in ((self.hour, "2."), (self.hour_of_newer, "3.")):
+            self.assertRegex(prometheus.get("status/buildinfo")["version"], "^" + re.escape(generation))
+            empty = set()
+            for dashboard in self.all():
+                page = grafana.Page(dashboard, prometheus)
+                page.choose()
+                empty |= self.found_nothing(dashboard, page.run())
+                self.assertEqual(page.complaints, [], generation)
+            self.assertEqual(empty, set(EMPTY), "of these only one side knows that they find nothing")
 
     def test_with_one_instance_chosen_they_run_and_find_something_for_some(self):
         for dashboard in self.all():
@@ -165,6 +174,40 @@ class DashboardQueriesTest(harness.Case):
         self.assertEqual(complaints, [])
         self.assertEqual(growing, set(READS_EVERY_INSTANCE),
                          "of these only one side knows that they read more in a crowd")
+
+    def ask(self, expression, path="query", **more):
+        """What an expression of a dashboard finds at a moment when three instances have a notice."""
+        end = dashboard_data.END - 14 * 60
+        values = {"job": ".+", "instance": ".+", "region": ".+", "zone": ".+", "__range": "46m",
+                  "__interval": "15s", "__rate_interval": "60s"}
+        more = more or ({"time": end} if path == "query" else {"start": end - 46 * 60, "end": end, "step": 15})
+        return self.hour.get(path, query=grafana.interpolated(expression, values), **more)["result"]
+
+    def target(self, file, title, query):
+        (panel,) = [panel for panel in dashboards()[file]["panels"] if panel["title"] == title]
+        return panel["targets"]["AB".index(query)]["expr"]
+
+    def test_of_more_notices_than_fit_the_last_are_shown_in_whole_rows(self):
+        endings = self.ask("max by (instance) (aliyun_ecs_spot_termination_timestamp_seconds)")
+        last = max(endings, key=lambda sample: float(sample["value"][1]))["metric"]["instance"]
+        self.assertGreater(len(endings), 1)
+        for query in "AB":
+            expression = self.target("spot.json", "Notices in the time range", query)
+            self.assertIn("topk(50,", expression)
+            found = self.ask(expression.replace("topk(50,", "topk(1,"))
+            self.assertEqual([sample["metric"]["instance"] for sample in found], [last], query)
+        expression = self.target("spot.json", "Time left", "A")
+        self.assertIn("k(20,", expression)
+        (drawn,) = self.ask(expression.replace("k(20,", "k(1,"), "query_range")
+        self.assertEqual(drawn["metric"]["instance"], last)
+
+    def test_the_credentials_that_end_first_are_drawn(self):
+        left = self.ask("min_over_time(aliyun_ecs_ram_credential_expiration_timestamp_seconds[46m])")
+        first = min(float(sample["value"][1]) for sample in left)
+        firsts = {sample["metric"]["instance"] for sample in left if float(sample["value"][1]) == first}
+        expression = self.target("instance.json", "Credential: time left", "A")
+        (drawn,) = self.ask(expression.replace("k(20,", "k(1,"), "query_range")
+        self.assertIn(drawn["metric"]["instance"], firsts)
 
     def test_the_hour_is_as_it_is_told(self):
         fired = self.hour.get("query", time=dashboard_data.END, query="count by (alertname) ("

@@ -1,6 +1,8 @@
 """dashboards/: what Grafana's dashboard-linter wants, and what we want beside it, of the JSON files.
 
-Each rule is a function that finds what is wrong; each is shown to be able to find something.
+Each rule is a function that finds what is wrong; each is shown to be able to find something. Whether the
+metrics and labels exist that dashboards, alert rules and their READMEs name is asked here and not in
+tests/house, because only a parser of PromQL tells a label from a metric, and a grammar is at hand for node.
 """
 
 import glob
@@ -37,6 +39,8 @@ UNITS = {"none", "s", "dthms", "bytes", "Bps", "reqps", "percentunit"}
 # How many values a label has at most; all others may have any number. A person has a handful of jobs.
 SIZES = {"code": 12, "state": 4, "refresh": 5, "change": 2, "left": 4, "le": 20}
 MOST_SERIES = 50
+
+PROGRAMS = {"aliyun_ecs_exporter", "aliyun_ecs_simulator"}
 
 # Few instances have these at a time, however large the fleet is.
 SPARSE = {"aliyun_ecs_spot_termination_timestamp_seconds",
@@ -203,6 +207,57 @@ def series_problems(dashboard):
             yield f"annotation {annotation['name']}"
 
 
+def unknown_names(tree, known):
+    """The metrics and labels in an expression that nothing has."""
+    metrics = {promql.metric(selector) for selector in tree.all("VectorSelector")}
+    yield from (f"no metric {metric}" for metric in sorted(metrics - known.keys()))
+    if metrics - known.keys():
+        return
+    made = {json.loads(argument.text) for call in tree.all("FunctionCall")
+            if call.children[0].text == "label_replace" for argument in promql.arguments(call)[1:2]}
+    for selector in tree.all("VectorSelector"):
+        for label, _, _ in promql.matchers(selector):
+            if label not in known[promql.metric(selector)]:
+                yield f"{promql.metric(selector)} has no label {label}"
+    for labels in tree.all("GroupingLabels"):
+        for label in labels.labels():
+            if label not in made and not any(label in known[metric] for metric in metrics):
+                yield f"nothing has the label {label}"
+
+
+def unknown_words(text, known):
+    """What a text names like a metric, and is none. Families end in "_"; programs have names, too."""
+    for name in re.findall(r"(?<![\w:-])(?:[a-z_]+:)?aliyun_ecs_\w+(?::\w+)?", text):
+        families = name.endswith("_") and any(metric.startswith(name) for metric in known)
+        if name not in known and not families and name not in PROGRAMS:
+            yield name
+
+
+def choice_problems(dashboard):
+    """Over time topk chooses anew at every point: more are drawn, and none whole. @ end() chooses once."""
+    asked = [(panel["title"], target["expr"]) for panel in panels_of(dashboard) for target in panel["targets"]
+             if target["range"]]
+    asked += [(annotation["name"], annotation["expr"]) for annotation in dashboard["annotations"]["list"]]
+    for where, expression in asked:
+        for chosen in re.findall(r"\b(?:top|bottom)k\((.*)", expression, re.DOTALL):
+            if "@ end()" not in chosen:
+                yield f"{where}: chooses at every point"
+
+
+def choosable(dashboard):
+    return {name for name, variable in variables_of(dashboard).items() if variable.get("hide") != 2}
+
+
+def forgetful_problems(dashboard):
+    """What is chosen is kept on the way to another page where the same can be chosen."""
+    for address in (link["url"] for link in dashboard["links"] if link["url"].startswith("/d/")):
+        name = re.match(r"/d/aliyun-ecs-(\w+)", address)[1]
+        there = choosable(dashboard_files.dashboards()[name])
+        kept = set(re.findall(r"\$\{(\w+):queryparam\}", address))
+        if kept != (there if there == choosable(dashboard) else {"datasource", "job"}):
+            yield f"{address} keeps {sorted(kept)}"
+
+
 def name_problems(dashboard):
     """Metrics and labels that nothing has: in expressions, in legends and in columns of tables."""
     known = dashboard_files.known_labels()
@@ -210,20 +265,10 @@ def name_problems(dashboard):
     trees = dashboard_files.trees_of([expression for _, expression in expressions])
     results = {}
     for where, expression in expressions:
-        tree = trees[expression]
-        metrics = {promql.metric(selector) for selector in tree.all("VectorSelector")}
-        if metrics - known.keys():
-            yield f"{where}: no metric {sorted(metrics - known.keys())}"
-            continue
-        for selector in tree.all("VectorSelector"):
-            for label, _, _ in promql.matchers(selector):
-                if label not in known[promql.metric(selector)]:
-                    yield f"{where}: {promql.metric(selector)} has no label {label}"
-        for labels in tree.all("GroupingLabels"):
-            for label in labels.labels():
-                if not any(label in known[metric] for metric in metrics):
-                    yield f"{where}: nothing has the label {label}"
-        results[expression] = promql.result_labels(tree.children[0], known)
+        unknown = list(unknown_names(trees[expression], known))
+        yield from (f"{where}: {problem}" for problem in unknown)
+        if not unknown:
+            results[expression] = promql.result_labels(trees[expression].children[0], known)
     for panel in panels_of(dashboard):
         of_panel = [results.get(target["expr"], set()) for target in panel["targets"]]
         for target, labels in zip(panel["targets"], of_panel):
@@ -410,6 +455,26 @@ class RulesTest(Case):
     def test_every_metric_and_label_exists(self):
         self.holds(name_problems)
 
+    def test_every_metric_and_label_of_the_rules_exists(self):
+        known = dashboard_files.known_labels()
+        trees = dashboard_files.trees_of([rule["expr"] for rule in dashboard_files.rules()])
+        self.assertGreater(len(trees), 50)
+        self.assertEqual([problem for tree in trees.values() for problem in unknown_names(tree, known)], [])
+
+    def test_every_metric_that_is_written_about_exists(self):
+        known = dashboard_files.known_labels()
+        for folder, name in (("alerts", "README.md"), ("alerts", "RUNBOOKS.md"), ("dashboards", "README.md")):
+            with open(os.path.join(harness.SOURCE, folder, name), encoding="utf-8") as file:
+                self.assertEqual(list(unknown_words(file.read(), known)), [], folder)
+        self.assertEqual(list(unknown_words("`job:aliyun_ecs_up:count`, aliyun_ecs_up, aliyun_ecs_spot_", known)),
+                         ["job:aliyun_ecs_up:count", "aliyun_ecs_up"])
+
+    def test_what_is_drawn_over_time_is_chosen_once(self):
+        self.holds(choice_problems)
+
+    def test_choices_are_kept_on_the_way_to_a_page_of_the_same_kind(self):
+        self.holds(forgetful_problems)
+
     def test_every_variable_exists_and_matters(self):
         self.holds(variables_used_problems)
 
@@ -520,6 +585,13 @@ BROKEN = [
     (name_problems, "exporter", set_expression(f"sum by (state) (up{OURS})")),
     (name_problems, "exporter", set_panel(targets=[
         {"refId": "A", "expr": f"sum by (job) (up{OURS})", "legendFormat": "{{instance}}"}])),
+    (choice_problems, "exporter", set_panel(targets=[
+        {"refId": "A", "expr": f"topk(20, up{OURS})", "range": True}])),
+    (choice_problems, "exporter", lambda dashboard: dashboard["annotations"]["list"][0].update(expr="topk(50, up)")),
+    (forgetful_problems, "spot", lambda dashboard: dashboard["links"][0].update(
+        url="/d/aliyun-ecs-fleet?${datasource:queryparam}&${job:queryparam}")),
+    (forgetful_problems, "fleet", lambda dashboard: dashboard["links"][0].update(
+        url="/d/aliyun-ecs-instance?${datasource:queryparam}&${job:queryparam}&${instance:queryparam}")),
     (variables_used_problems, "exporter", set_expression('sum(up{job=~"$jobs"})')),
     (variables_used_problems, "instance", lambda dashboard: dashboard["templating"]["list"].append(
         {**variables_of(dashboard)["job"], "name": "idle"})),
@@ -643,6 +715,26 @@ class FilesTest(Case):
         of_panels = {found for _, expression in expressions_of(dashboard_files.dashboards()["instance"])
                      for found in counted.findall(expression)}
         self.assertEqual((len(of_rules), of_panels), (1, of_rules))
+
+    def test_the_command_for_several_clusters_reaches_every_list_of_theirs(self):
+        with open(os.path.join(harness.SOURCE, "alerts", "README.md"), encoding="utf-8") as file:
+            (command,) = re.findall(r"^    (sed .*cluster.*) \*\.yml$", file.read(), re.MULTILINE)
+        folder = self.folder()
+        for name, text in dashboard_files.shipped().items():
+            with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as file:
+                file.write(text)
+        done = self.run_tool("bash", "-c", f"cd {folder} && {command} *.json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lists = 0
+        for name in dashboard_files.shipped():
+            with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
+                expressions = [expression for _, expression in expressions_of(json.load(file))]
+            for tree in dashboard_files.trees_of(expressions).values():
+                for labels in tree.all("GroupingLabels"):
+                    if "instance" in labels.labels():
+                        lists += "cluster" in labels.labels()
+                        self.assertIn("cluster", labels.labels(), labels.parent.text)
+        self.assertGreater(lists, 10)
 
     def test_provisioning_reads_the_folder_and_names_a_prometheus(self):
         with open(os.path.join(FOLDER, "provisioning", "dashboards.yaml"), encoding="utf-8") as file:
