@@ -4,7 +4,9 @@ The command line is a stand-in, which knows the flags that the vendor documents 
 what comes out of it are the real Prometheus and promtool.
 """
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -72,7 +74,7 @@ def failed(code, more=""):
 
 
 def load():
-    """The program as a module, for what takes its flags a minute."""
+    """The program as a module: it begins faster, and its minutes can be made shorter."""
     spec = importlib.util.spec_from_file_location("aliyun_ecs_targets", PROGRAM)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -88,7 +90,7 @@ def blocks(kind):
 class DiscoveryCase(alerting.Case):
     def setUp(self):
         super().setUp()
-        self.aliyun = self.file("aliyun", f"#!{PYTHON} -B\n{ALIYUN}")
+        self.aliyun = self.file("aliyun", f"#!{PYTHON} -BISs\n{ALIYUN}")
         os.chmod(self.aliyun, 0o755)
         os.mkdir(os.path.join(self.folder, "out"))
         self.path = os.path.join(self.folder, "out", "targets.json")
@@ -105,18 +107,22 @@ class DiscoveryCase(alerting.Case):
             return [json.loads(line) for line in file]
 
     def run_once(self, *flags, regions=("cn-hangzhou",)):
-        return subprocess.run(
-            [PYTHON, "-B", PROGRAM, f"--file={self.path}", f"--aliyun={self.aliyun}",
-             *(f"--region={region}" for region in regions), *flags],
-            capture_output=True, text=True, check=False, timeout=harness.DEADLINE)
+        """Its exit status, and what it says."""
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            try:
+                status = load().main([f"--file={self.path}", f"--aliyun={self.aliyun}",
+                                      *(f"--region={region}" for region in regions), *flags])
+            except SystemExit as ended:
+                status = ended.code
+        return status, said.getvalue()
 
     def written(self, *flags, **more):
         """The groups, by the instance's ID."""
-        done = self.run_once(*flags, **more)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        status, said = self.run_once(*flags, **more)
+        self.assertEqual(status, 0, said)
         with open(self.path, encoding="utf-8") as file:
             groups = json.load(file)
-        self.assertEqual(done.stderr, f"aliyun_ecs_targets: {len(groups)} targets written to {self.path}\n")
+        self.assertEqual(said, f"aliyun_ecs_targets: {len(groups)} targets written to {self.path}\n")
         return {group["labels"]["__meta_aliyun_ecs_instance_id"]: group for group in groups}
 
 
@@ -158,7 +164,6 @@ class FileTest(DiscoveryCase):
 
     def test_the_file_can_be_read_by_others_and_is_alone(self):
         self.answers([instance("i-1", "10.0.0.1")])
-        os.umask(os.umask(0o077))
         self.written()
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o644)
         self.assertEqual(os.listdir(os.path.dirname(self.path)), ["targets.json"])
@@ -199,10 +204,11 @@ class FileTest(DiscoveryCase):
                 self.assert_kept(self.run_once(), sentence, before)
 
     def assert_kept(self, done, sentence, before):
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertRegex(done.stderr, rf"^aliyun_ecs_targets: [^\n]*{re.escape(sentence)}; [^\n]* stays as it is\n$")
+        status, said = done
+        self.assertEqual(status, 1, said)
+        self.assertRegex(said, rf"^aliyun_ecs_targets: [^\n]*{re.escape(sentence)}; [^\n]* stays as it is\n$")
         for secret in (SECRET, "NUgYrLnoC37mZZCNnAbez"):
-            self.assertNotIn(secret, done.stdout + done.stderr)
+            self.assertNotIn(secret, said)
         with open(self.path, "rb") as file:
             self.assertEqual((file.read(), os.stat(self.path).st_mtime_ns, os.stat(self.path).st_ino), before)
         self.assertEqual(os.listdir(os.path.dirname(self.path)), ["targets.json"])
@@ -224,21 +230,19 @@ class FileTest(DiscoveryCase):
 
     def test_neither_a_missing_command_line_nor_a_missing_folder_is_a_trace(self):
         self.answers([instance("i-1", "10.0.0.1")])
-        done = self.run_once("--aliyun=/nowhere/aliyun")
-        self.assertEqual((done.returncode, done.stderr), (1, (
-            f"aliyun_ecs_targets: /nowhere/aliyun cannot be run: No such file or directory; {self.path} stays as it is\n")))
+        self.assertEqual(self.run_once("--aliyun=/nowhere/aliyun"), (1, (
+            "aliyun_ecs_targets: /nowhere/aliyun cannot be run: No such file or directory; "
+            f"{self.path} stays as it is\n")))
         os.rmdir(os.path.dirname(self.path))
-        done = self.run_once()
-        self.assertEqual((done.returncode, done.stderr),
-                         (1, f"aliyun_ecs_targets: {self.path}: No such file or directory\n"))
+        self.assertEqual(self.run_once(), (1, f"aliyun_ecs_targets: {self.path}: No such file or directory\n"))
 
     def test_wrong_flags_are_refused(self):
         for flags in (["--region=cn hangzhou"], ["--region=--profile"], ["--port=0"], ["--tag=team"], ["--tag==web"],
                       ["--tag=team=-x"], ["--file=targets.txt"], ["--listen=127.0.0.1:1"], ["--interval=59"],
                       ["--reg=x"]):
-            done = self.run_once(*flags)
-            self.assertEqual(done.returncode, 2, flags)
-            self.assertRegex(done.stderr, r"\naliyun_ecs_targets.py: error: [^\n]+\n$")
+            status, said = self.run_once(*flags)
+            self.assertEqual(status, 2, flags)
+            self.assertRegex(said, r"\n[^\n]+: error: [^\n]+\n$")
         self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
 
     def test_pages_have_an_end(self):
@@ -270,10 +274,11 @@ class PrometheusTest(DiscoveryCase):
             r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
         self.prometheus = listening[1]
 
-    def targets(self):
-        """What Prometheus scrapes: its labels, and those before relabelling, by instance."""
+    def targets(self, job):
+        """What it scrapes: the labels, and those before relabelling, by instance."""
         return {each["labels"]["instance"]: (each["labels"], each["discoveredLabels"])
-                for each in self.ask_prometheus("targets", state="active")["activeTargets"]}
+                for each in self.ask_prometheus("targets", state="active")["activeTargets"]
+                if each["labels"]["job"] == job}
 
     def snippet(self, word, *replacements):
         (text,) = [block for block in blocks("yaml") if word in block]
@@ -290,34 +295,14 @@ class PrometheusTest(DiscoveryCase):
         return [instance("i-1", "127.0.0.1", InstanceName=self.HOSTILE, Tags={"Tag": tags}),
                 instance("i-2", "127.0.0.2"), instance("i-3", "127.0.0.3")]
 
-    def assert_fleet(self, seen):
-        self.assertEqual(seen["127.0.0.1:10200"][0],
-                         {"job": alerting.JOB, "instance": "127.0.0.1:10200", "team": "web"})
-        discovered = seen["127.0.0.1:10200"][1]
+    def assert_fleet(self, job):
+        labels, discovered = self.targets(job)["127.0.0.1:10200"]
+        self.assertEqual(labels, {"job": job, "instance": "127.0.0.1:10200", "team": "web"})
         expected = self.HOSTILE.replace("\ud800", "\N{REPLACEMENT CHARACTER}")
         self.assertEqual(discovered["__meta_aliyun_ecs_instance_name"], expected)
         self.assertEqual(discovered["__meta_aliyun_ecs_tag_k8s_io_role__"], expected)
         self.assertEqual(discovered["__meta_aliyun_ecs_tag_"], "x")
         self.assertEqual(discovered["__meta_aliyun_ecs_zone_id"], "cn-hangzhou-i")
-
-    def test_as_a_file(self):
-        self.answers(self.fleet())
-        self.written()
-        self.start_with(self.snippet("file_sd_configs", ("/var/lib/aliyun-ecs-targets/targets.json", self.path)))
-        every = {f"127.0.0.{number}:10200" for number in (1, 2, 3)}
-        self.wait_until(lambda: set(self.targets()), every)
-        self.assert_fleet(self.targets())
-        # Taken away, it goes.
-        self.answers(self.fleet()[:2])
-        self.written()
-        self.wait_until(lambda: set(self.targets()), every - {"127.0.0.3:10200"})
-        # A list that is not known does not count; one that is comes after it.
-        self.answers(self.fleet()[:1], failed("Throttling.User"))
-        self.assertEqual(self.run_once().returncode, 1)
-        self.assertEqual(set(self.targets()), every - {"127.0.0.3:10200"})
-        self.answers([instance("i-9", "127.0.0.9")])
-        self.written()
-        self.wait_until(lambda: set(self.targets()), {"127.0.0.9:10200"})
 
     def serve(self):
         """A server that asks each time it is asked; its address."""
@@ -331,20 +316,30 @@ class PrometheusTest(DiscoveryCase):
         self.addCleanup(lambda: (server.shutdown(), thread.join(), server.server_close()))
         return "127.0.0.1:%d" % server.server_address[1]
 
-    def test_over_http(self):
+    def test_in_both_ways_targets_come_and_go(self):
         self.answers(self.fleet())
+        self.written()
         address = self.serve()
-        self.start_with(self.snippet("http_sd_configs", ("127.0.0.1:10290", address), ("2m", "1s")))
+        over_http = self.snippet("http_sd_configs", ("127.0.0.1:10290", address), ("2m", "1s"),
+                                 ("scrape_configs:\n", ""), (alerting.JOB, "over-http"))
+        self.start_with(self.snippet("file_sd_configs", ("/var/lib/aliyun-ecs-targets/targets.json", self.path))
+                        + over_http)
         every = {f"127.0.0.{number}:10200" for number in (1, 2, 3)}
-        self.wait_until(lambda: set(self.targets()), every)
-        self.assert_fleet(self.targets())
-        self.answers(failed("Throttling.User"))
-        page = lambda: harness.request(self.prometheus, "GET", "/metrics").body
-        self.wait_until(lambda: bool(re.search(r"^prometheus_sd_http_failures_total [1-9]", page(), re.MULTILINE)),
-                        True)
-        self.assertEqual(set(self.targets()), every)
+        both = lambda: [set(self.targets(job)) for job in (alerting.JOB, "over-http")]
+        self.wait_until(both, [every, every])
+        self.assert_fleet(alerting.JOB)
+        self.assert_fleet("over-http")
+        # A list that is not known changes nothing.
+        self.answers(self.fleet()[:1], failed("Throttling.User"))
+        self.assertEqual(self.run_once()[0], 1)
+        self.wait_until(lambda: bool(re.search(
+            r"^prometheus_sd_http_failures_total [1-9]",
+            harness.request(self.prometheus, "GET", "/metrics").body, re.MULTILINE)), True)
+        self.assertEqual(both(), [every, every])
+        # Taken away, it goes.
         self.answers(self.fleet()[:2])
-        self.wait_until(lambda: set(self.targets()), every - {"127.0.0.3:10200"})
+        self.written()
+        self.wait_until(both, [every - {"127.0.0.3:10200"}] * 2)
 
     def test_a_server_asks_once_a_minute_and_ends_when_told_to(self):
         for answers, status in (([self.fleet()], 200), ([failed("Throttling.User")], 503)):
@@ -368,15 +363,20 @@ class PrometheusTest(DiscoveryCase):
 
 class PageTest(alerting.Case):
     def test_every_snippet_is_accepted(self):
-        (promtool,) = self.need("promtool")
+        (old,) = self.need("promtool")
+        new = os.path.join(alerting.TOOLS, "alerts", "usr", "bin", "promtool")
+        if not os.path.exists(new):
+            self.skip_or_fail("no promtool of Prometheus 3; tests/run.sh gets it")
         snippets = blocks("yaml")
         self.assertEqual(len(snippets), 6)
         for number, snippet in enumerate(snippets):
             kind = "rules" if snippet.startswith("groups:") else "config"
-            done = subprocess.run([promtool, "check", kind, self.file(f"{number}.yml", snippet)],
-                                  capture_output=True, text=True, check=False)
-            self.assertEqual(done.returncode, 0, snippet + done.stdout + done.stderr)
             self.assertTrue(kind == "rules" or f"job_name: {alerting.JOB}\n" in snippet)
+            # Debian 12's knows nothing of Kubernetes.
+            for promtool in [new] if "kubernetes_sd_configs" in snippet else [new, old]:
+                done = subprocess.run([promtool, "check", kind, self.file(f"{number}.yml", snippet)],
+                                      capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, snippet + done.stdout + done.stderr)
 
     def test_the_role_may_do_one_thing(self):
         (policy,) = blocks("json")
