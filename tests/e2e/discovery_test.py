@@ -11,10 +11,13 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
+import unittest.mock
 
 import alerting
 import harness
@@ -305,21 +308,21 @@ class PrometheusTest(DiscoveryCase):
         self.assertEqual(discovered["__meta_aliyun_ecs_zone_id"], "cn-hangzhou-i")
 
     def serve(self):
-        """A server that asks each time it is asked; its address."""
+        """A running server, within the interval of its last answer until it is None."""
         module = load()
-        options = module.parse(["--region=cn-hangzhou", f"--aliyun={self.aliyun}", "--listen=127.0.0.1:0"])
-        options.interval = 0
         module.log = lambda sentence: None
-        server = module.Server(options)
+        server = module.Server(module.parse(["--region=cn-hangzhou", f"--aliyun={self.aliyun}",
+                                             "--listen=127.0.0.1:0", "--interval=3600"]))
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         self.addCleanup(lambda: (server.shutdown(), thread.join(), server.server_close()))
-        return "127.0.0.1:%d" % server.server_address[1]
+        return server
 
     def test_in_both_ways_targets_come_and_go(self):
         self.answers(self.fleet())
         self.written()
-        address = self.serve()
+        server = self.serve()
+        address = "127.0.0.1:%d" % server.server_address[1]
         over_http = self.snippet("http_sd_configs", ("127.0.0.1:10290", address), ("2m", "1s"),
                                  ("scrape_configs:\n", ""), (alerting.JOB, "over-http"))
         self.start_with(self.snippet("file_sd_configs", ("/var/lib/aliyun-ecs-targets/targets.json", self.path))
@@ -332,14 +335,31 @@ class PrometheusTest(DiscoveryCase):
         # A list that is not known changes nothing.
         self.answers(self.fleet()[:1], failed("Throttling.User"))
         self.assertEqual(self.run_once()[0], 1)
-        self.wait_until(lambda: bool(re.search(
-            r"^prometheus_sd_http_failures_total [1-9]",
-            harness.request(self.prometheus, "GET", "/metrics").body, re.MULTILINE)), True)
+        server._answered = None
+        own = lambda: harness.request(self.prometheus, "GET", "/metrics").body
+        self.wait_until(lambda: bool(re.search(r"^prometheus_sd_http_failures_total [1-9]", own(), re.MULTILINE)),
+                        True)
+        # What the page's alert rests on.
+        (alert,) = [block for block in blocks("yaml") if block.startswith("groups:")]
+        (metric,) = re.findall(r"\w+\{filename=", alert)
+        self.assertIn(f'\n{metric}"{self.path}"}} ', own())
         self.assertEqual(both(), [every, every])
         # Taken away, it goes.
         self.answers(self.fleet()[:2])
         self.written()
+        server._answered = None
         self.wait_until(both, [every - {"127.0.0.3:10200"}] * 2)
+
+    def test_an_answer_that_came_late_counts_for_the_interval(self):
+        self.answers([instance("i-1", "127.0.0.1")])
+        server = self.serve()
+        clock = iter((1000, 1000 + 2 * 3600, 1000 + 3 * 3600 - 1, 1000 + 3 * 3600, 1000 + 4 * 3600))
+        time = unittest.mock.Mock(monotonic=lambda: next(clock))
+        with unittest.mock.patch.dict(server.targets.__globals__, time=time):
+            server._answered = 1000 - 3600
+            for calls in (1, 1, 2):
+                self.assertIsNotNone(server.targets())
+                self.assertEqual(len(self.calls()), calls)
 
     def test_a_server_asks_once_a_minute_and_ends_when_told_to(self):
         for answers, status in (([self.fleet()], 200), ([failed("Throttling.User")], 503)):
@@ -348,6 +368,11 @@ class PrometheusTest(DiscoveryCase):
             server = self.start(PYTHON, "-B", PROGRAM, "--region=cn-hangzhou", f"--aliyun={self.aliyun}",
                                 "--listen=127.0.0.1:0")
             address = server.wait_for(r"listening on (\S+)")[1]
+            # The first does not wait for the answer.
+            host, port = address.split(":")
+            with socket.create_connection((host, int(port))) as impatient:
+                impatient.sendall(b"GET /targets HTTP/1.0\r\n\r\n")
+                impatient.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             for _ in range(3):
                 answer = harness.request(address, "GET", "/targets")
                 self.assertEqual(answer.status, status, answer.body)

@@ -225,20 +225,25 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__((host, int(port)), Handler)
         self._options = options
         self._asking = threading.Lock()
-        self._asked = None
+        self._answered = None  # when the cloud did, or failed to
         self._content = None
+
+    def handle_error(self, request, client_address):
+        """A client that has not waited is nothing to tell of."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def targets(self):
         """The list, or None while it is not known. A failure, too, is remembered for the interval."""
         with self._asking:
-            now = time.monotonic()
-            if self._asked is None or now - self._asked >= self._options.interval:
-                self._asked = now
+            if self._answered is None or time.monotonic() - self._answered >= self._options.interval:
                 self._content = None
                 try:
                     self._content, _ = targets(self._options)
                 except Failure as failure:
                     log(f"{failure}; answering 503")
+                # A great fleet takes longer than Prometheus waits: then the next who asks is answered.
+                self._answered = time.monotonic()
             return self._content
 
 
