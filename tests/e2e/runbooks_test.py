@@ -352,8 +352,8 @@ scrape_configs:
         done = self.run_in_shell(f"(set -a; . {SETTINGS}; aliyun_ecs_exporter --config.check)", settings)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_so_is_that_of_the_first_page(self):
-        text = alerting.read("README.md").split("\n### Drills\n")[1].split("\n### ")[0]
+    def test_so_is_that_of_the_exporter_s_page(self):
+        text = alerting.read("exporter", "README.md").split("\n## Drills\n")[1].split("\n## ")[0]
         command = "\n".join(re.findall(r"^    (.*)$", text, re.MULTILINE))
         self.assert_soon_over(self.drill(f"mkdir -m 755 {DRILLS}\n" + command.replace("/etc/…", DRILLS)))
 

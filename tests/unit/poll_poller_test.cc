@@ -93,7 +93,7 @@ TEST(PollerTest, IsReadyWhenScalarsSpotAndRoleAreKnownAndNotBefore) {
   EXPECT_EQ(rig.transport.requests(), 33u) << "token, 31 scalars with spot, role listing";
 }
 
-// A day with the defaults: what README.md promises about the pace.
+// A day with the defaults: what exporter/README.md promises about the pace.
 class HealthyDay : public ::testing::Test {
  protected:
   explicit HealthyDay(int interfaces = 1, int disks = 1) : rig(LinuxInstance(interfaces, disks)) {
