@@ -54,7 +54,8 @@ else()
     C_CPPCHECK ""
     EXPORT_COMPILE_COMMANDS OFF)
   # ThreadSanitizer follows our code and every lock; one plain read of the stop flag remains in mg_stop().
-  target_compile_options(aliyun_ecs_civetweb PRIVATE -w -fno-sanitize=thread)
+  target_compile_options(aliyun_ecs_civetweb PRIVATE -w -fno-sanitize=thread
+    -ffile-prefix-map=${civetweb_source}=civetweb)
   target_link_libraries(aliyun_ecs_civetweb PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 endif()
 
