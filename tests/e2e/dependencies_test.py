@@ -18,7 +18,8 @@ class DependenciesTest(unittest.TestCase):
     def configure(self, *flags, packages=(), **env):
         with tempfile.TemporaryDirectory() as build:
             return subprocess.run(
-                ["cmake", "-S", harness.SOURCE, "-B", build, "-DALIYUN_ECS_TESTS=OFF",
+                ["cmake", "-G", "Ninja", "-S", harness.SOURCE, "-B", build,
+                 "-DALIYUN_ECS_TESTS=OFF",
                  *(f"-DCMAKE_DISABLE_FIND_PACKAGE_{package}=ON" for package in packages), *flags],
                 env=harness.environment(**env), text=True, check=False, timeout=harness.DEADLINE,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
