@@ -1,5 +1,4 @@
 # One test program for each kind of test; ctest runs every case by itself.
-find_package(GTest REQUIRED)
 include(GoogleTest)
 
 file(GLOB unit_tests CONFIGURE_DEPENDS
@@ -48,8 +47,8 @@ if(NOT ALIYUN_ECS_SANITIZE)
 endif()
 if(NOT ALIYUN_ECS_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Hardly anything that is compiled here: once is enough.
-  list(APPEND e2e_tests alert_rules alertmanager dashboard_queries dashboards discovery documents kubernetes
-    vmalert)
+  list(APPEND e2e_tests alert_rules alertmanager dashboard_queries dashboards dependencies discovery
+    documents kubernetes sbom vmalert)
 endif()
 # Begun first, because they take longest: the first waits for what lasts minutes.
 set(long_e2e_tests failure alert_rules alert_chain)

@@ -11,6 +11,50 @@ import time
 import harness
 
 UNIT = os.path.join(harness.SOURCE, "exporter", "packaging", "aliyun-ecs-exporter.service")
+# The rating forgives a few of them.
+RESTRICTIONS = """
+Type=notify
+NotifyAccess=main
+WatchdogSec=60
+Restart=on-failure
+DynamicUser=yes
+UMask=0077
+StateDirectory=aliyun-ecs-exporter
+RuntimeDirectory=aliyun-ecs-exporter
+RuntimeDirectoryPreserve=restart
+CapabilityBoundingSet=
+AmbientCapabilities=
+KeyringMode=private
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateIPC=yes
+PrivateMounts=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+LimitCORE=0:1
+MemorySwapMax=0
+MemoryMax=64M
+TasksMax=256
+""".split("\n")[1:-1]
 
 
 class ServiceManager:
@@ -102,23 +146,40 @@ class ServiceTest(harness.Case):
         program.wait_for('"level":"debug"')
         self.assertEqual(program.stop(), 0)
 
-    def test_has_a_unit_that_systemd_takes(self):
+    def verify(self, text):
+        """Sets .unit, the name of a unit with that text, and lets systemd judge it."""
         if not shutil.which("systemd-analyze"):
             self.skip_or_fail("no systemd-analyze")
-        with open(UNIT, encoding="utf-8") as file:
-            text = file.read()
+        self.unit = os.path.join(self.folder, os.path.basename(UNIT))
         # The path where packages put it is empty here, and systemd looks.
-        unit = os.path.join(self.folder, os.path.basename(UNIT))
-        with open(unit, "w", encoding="utf-8") as file:
+        with open(self.unit, "w", encoding="utf-8") as file:
             file.write(text.replace("ExecStart=/usr/bin/aliyun_ecs_exporter",
                                     f"ExecStart={harness.EXPORTER}"))
-        verified = subprocess.run(["systemd-analyze", "verify", unit], text=True, check=False,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.run(["systemd-analyze", "verify", self.unit], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def test_has_a_unit_that_systemd_takes(self):
+        with open(UNIT, encoding="utf-8") as file:
+            verified = self.verify(file.read())
         self.assertEqual((verified.returncode, verified.stdout), (0, ""))
         rated = subprocess.run(
-            ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", unit],
+            ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager",
+             self.unit],
             text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(rated.returncode, 0, rated.stdout)
+
+    def test_keeps_each_restriction_of_its_unit(self):
+        with open(UNIT, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        for line in RESTRICTIONS:
+            self.assertIn(line, lines)
+        # What people uncomment must be something that systemd knows.
+        examples = [line[1:] for line in lines if re.match(r"#[A-Z][A-Za-z]+=", line)]
+        self.assertIn("IPAddressDeny=any", examples)
+        self.assertIn("100.100.100.200", next(e for e in examples if "IPAddressAllow=" in e))
+        verified = self.verify("\n".join(
+            line[1:] if line[1:] in examples else line for line in lines))
+        self.assertEqual((verified.returncode, verified.stdout), (0, ""))
 
     def test_takes_the_settings_that_its_unit_gives(self):
         with open(UNIT, encoding="utf-8") as file:

@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+"""sbom.py BUILD PROGRAM [FILE]  writes what a built program is made of, as CycloneDX 1.5, to the
+                              standard output
+
+BUILD is a build folder of Ninja, PROGRAM one of its programs. FILE is the program as it is shipped, when
+it was stripped after the build, say; its checksum is what the document names. SOURCE_DATE_EPOCH, if set,
+is the document's time; without it there is none. The same program gives the same bytes.
+
+Nothing is listed by hand: shared libraries are those that the loader finds, archives those of the link,
+and what was only included is what Ninja saw the compiler read.
+"""
+
+import datetime
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.parse
+import uuid
+
+SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+KINDS = ["shared", "archive", "source"]  # the closest first
+
+
+def fail(sentence):
+    sys.exit(f"sbom.py: {sentence}")
+
+
+def run(*argv, check=True):
+    try:
+        done = subprocess.run(argv, text=True, check=False, env={**os.environ, "LC_ALL": "C"},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        fail(f"there is no {argv[0]}.")
+    if check and done.returncode:
+        fail(f"{argv[0]} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def setting(build, name):
+    """A variable of CMake's cache."""
+    try:
+        with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as file:
+            found = re.search(rf"(?m)^{name}:\w+=(.*)$", file.read())
+    except FileNotFoundError:
+        fail(f"{build} is no build folder of CMake.")
+    return found[1] if found else ""
+
+
+def needed(path):
+    return re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "-d", path))
+
+
+def shared_libraries(program):
+    """The path of each library by its soname, with those of the libraries themselves."""
+    if not needed(program):
+        return {}
+    said = run("ldd", program)
+    if "not found" in said:
+        fail(f"a library is missing: {said.strip()}")
+    return {os.path.basename(path): path for path in re.findall(r"(/\S+) \(0x", said)}
+
+
+def built_from(build, program):
+    """The archives of the link, and every file that the compiler read."""
+    inputs = run("ninja", "-C", build, "-t", "inputs", os.path.basename(program)).split("\n")
+    inputs = [line for line in inputs if not line.startswith("ninja:")]
+    objects = [path for path in inputs if path.endswith(".o")]
+    if not objects:
+        fail(f"{build} does not build {program}.")
+    read = re.findall(r"(?m)^    (.+)$", run("ninja", "-C", build, "-t", "deps", *objects))
+    archives = [path for path in inputs if path.startswith("/") and path.endswith(".a")]
+    real = lambda paths: sorted({os.path.realpath(os.path.join(build, path)) for path in paths})
+    return real(archives), real(read)
+
+
+def packages_of(paths):
+    """The Debian package of each path that belongs to one."""
+    # Where /lib is /usr/lib, packages may own either.
+    names = {}
+    for path in paths:
+        names[path] = path
+        if path.startswith("/usr/"):
+            names[path[len("/usr"):]] = path
+    found = {}
+    asked = sorted(names)
+    for first in range(0, len(asked), 1000):
+        for line in run("dpkg-query", "-S", *asked[first:first + 1000], check=False).splitlines():
+            owners, _, path = line.rpartition(": ")
+            if path in names:
+                found[names[path]] = owners.split(", ")[0]
+    return found
+
+
+def licences(package):
+    """What the package's machine-readable copyright file says of its bulk."""
+    path = f"/usr/share/doc/{package.split(':')[0]}/copyright"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except FileNotFoundError:
+        text = ""
+    found = re.search(r"(?ms)^Files: \*$.*?^License:[ \t]*(\S[^\n]*)$", text)
+    return [{"license": {"name": found[1].strip() if found else f"as in {path}"}}]
+
+
+@functools.cache
+def distribution():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        told = dict(re.findall(r'(?m)^(\w+)="?([^"\n]*)"?$', file.read()))
+    return told["ID"], told.get("VERSION_ID", "")
+
+
+def debian_component(package):
+    name, version, architecture, source = run(
+        "dpkg-query", "-W", "-f", "${Package}\n${Version}\n${Architecture}\n${source:Package}",
+        package).split("\n")
+    who, release = distribution()
+    quoted = urllib.parse.quote(version, safe=".~-")
+    release = f"&distro={who}-{release}" if release else ""
+    return {
+        "type": "library", "name": name, "version": version, "licenses": licences(package),
+        "purl": f"pkg:deb/{who}/{name}@{quoted}?arch={architecture}{release}", "source": source}
+
+
+def vendored_sources():
+    """By name: the upstream tarball that we build ourselves, and its checksum."""
+    tarballs = {}
+    for script in ("fetch-civetweb.sh", "sources"):
+        path = os.path.join(SOURCE, "exporter", "packaging", script)
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="utf-8") as file:
+            found = re.findall(r"((\S+?)_(\d\S*?)(?:\+dfsg)?\.orig\.tar\.\w+)\s+(?:sha256=)?([0-9a-f]{64})",
+                               re.sub(r"tarball=", "", file.read()))
+        for tarball, name, version, checksum in found:
+            tarballs[name] = (tarball, version, checksum)
+    return tarballs
+
+
+# Those are built from a tarball, and the tarball's copyright file is not at hand any more.
+VENDORED_LICENCES = {"civetweb": "MIT", "curl": "curl", "prometheus-cpp": "MIT"}
+# By a part of the path of a file that did not come with a package.
+VENDORED_PATHS = {"civetweb": "civetweb", "/curl/": "curl", "libcurl.a": "curl",
+                  "/prometheus/": "prometheus-cpp", "libprometheus-cpp": "prometheus-cpp"}
+
+
+def vendored_component(path):
+    name = next((name for part, name in VENDORED_PATHS.items() if part in path), None)
+    if name is None:
+        fail(f"{path} belongs to no package; whose is it?")
+    if name not in vendored_sources():
+        fail(f"no checksum of the source of {name} is known.")
+    tarball, version, checksum = vendored_sources()[name]
+    return {
+        "type": "library", "name": name, "version": version,
+        "licenses": [{"license": {"id": VENDORED_LICENCES[name]}}],
+        "purl": f"pkg:generic/{name}@{version}?checksum=sha256:{checksum}&file_name="
+                + urllib.parse.quote(tarball),
+        "externalReferences": [{
+            "type": "distribution", "url": tarball,
+            "hashes": [{"alg": "SHA-256", "content": checksum}]}],
+        "source": name}
+
+
+class Bill:
+    def __init__(self):
+        self.components = {}  # by purl
+        self.by_soname = {}
+
+    def add(self, path, owner, kind, soname=None):
+        component = debian_component(owner) if owner else vendored_component(path)
+        kept = self.components.setdefault(component["purl"], {**component, "kinds": set(), "sonames": set()})
+        kept["kinds"].add(kind)
+        if soname:
+            kept["sonames"].add(soname)
+            self.by_soname[soname] = component["purl"]
+
+    def finish(self):
+        """The components, without headers of what is linked anyway."""
+        linked = {c["source"] for c in self.components.values() if c["kinds"] != {"source"}}
+        finished = []
+        for purl, component in sorted(self.components.items()):
+            if component["kinds"] == {"source"} and component["source"] in linked:
+                continue
+            kind = min(component.pop("kinds"), key=KINDS.index)
+            properties = [{"name": "aliyun_ecs:linkage", "value": kind}]
+            properties += [{"name": "aliyun_ecs:soname", "value": soname}
+                           for soname in sorted(component.pop("sonames"))]
+            del component["source"]
+            finished.append({"bom-ref": purl, **component, "scope": "required", "properties": properties})
+        return finished
+
+
+def runtime_archives(build):
+    """What a static link takes without being told."""
+    compiler = setting(build, "CMAKE_CXX_COMPILER")
+    paths = [run(compiler, f"-print-file-name={name}").strip()
+             for name in ("libc.a", "libstdc++.a", "libgcc.a")]
+    return [os.path.realpath(path) for path in paths if path.startswith("/")]
+
+
+def compiler_component(build):
+    path = os.path.realpath(shutil.which(setting(build, "CMAKE_CXX_COMPILER")))
+    owner = packages_of([path]).get(path)
+    if not owner:
+        name = os.path.basename(path)
+        version = run(path, "-dumpfullversion", check=False).strip() or run(path, "-dumpversion").strip()
+        component = {"type": "application", "name": name, "version": version,
+                     "purl": f"pkg:generic/{name}@{version}"}
+    else:
+        component = {**debian_component(owner), "type": "application"}
+        del component["source"]
+    return {"bom-ref": component["purl"], **component, "scope": "excluded",
+            "properties": [{"name": "aliyun_ecs:linkage", "value": "compiler"}]}
+
+
+def document(build, program, shipped):
+    path = os.path.join(build, program)
+    shared = shared_libraries(path)
+    archives, read = built_from(build, program)
+    if not shared:
+        archives += runtime_archives(build)
+    ours = os.path.join(SOURCE, "")
+    foreign = [name for name in read if not name.startswith(ours)
+               or name.startswith((os.path.join(ours, "build", "_civetweb"), os.path.join(ours, "build", "_static")))]
+    real = {soname: os.path.realpath(library) for soname, library in shared.items()}
+    owners = packages_of({*real.values(), *archives, *foreign})
+
+    bill = Bill()
+    for soname, library in real.items():
+        bill.add(library, owners.get(library), "shared", soname)
+    for library in archives:
+        bill.add(library, owners.get(library), "archive")
+    one_of_each = {owners.get(name, os.path.dirname(name)): name for name in foreign
+                   if not name.startswith(os.path.join(os.path.realpath(build), ""))}
+    for name in one_of_each.values():
+        bill.add(name, owners.get(name), "source")
+
+    version = setting(build, "CMAKE_PROJECT_VERSION")
+    reference = f"pkg:generic/{program}@{version}"
+    components = bill.finish()
+    compiler = compiler_component(build)
+    edges = {reference: {bill.by_soname[soname] for soname in needed(path)}}
+    edges[reference] |= {c["bom-ref"] for c in components
+                         if c["properties"][0]["value"] != "shared"}
+    for soname, library in real.items():
+        targets = {bill.by_soname[name] for name in needed(library)} - {bill.by_soname[soname]}
+        edges.setdefault(bill.by_soname[soname], set()).update(targets)
+    bom = {
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+        "metadata": {"component": {
+            "type": "application", "bom-ref": reference, "name": program, "version": version,
+            "purl": reference, "licenses": [{"license": {"id": "Apache-2.0"}}],
+            "hashes": [{"alg": "SHA-256", "content": sha256(shipped)}]}},
+        "components": [*components, compiler],
+        "dependencies": [{"ref": ref, "dependsOn": sorted(targets)} for ref, targets in sorted(edges.items())],
+    }
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+        if not epoch.isdigit():
+            fail("SOURCE_DATE_EPOCH is not a number of seconds.")
+        moment = datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc)
+        bom["metadata"]["timestamp"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    bom["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(bom, sort_keys=True)).urn
+    return bom
+
+
+def main(arguments):
+    if len(arguments) not in (2, 3):
+        fail("usage: sbom.py BUILD PROGRAM [FILE].")
+    build, program = arguments[0], os.path.basename(arguments[1])
+    shipped = arguments[2] if len(arguments) == 3 else os.path.join(build, program)
+    for path in (os.path.join(build, program), shipped):
+        if not os.path.isfile(path):
+            fail(f"there is no {path}.")
+    print(json.dumps(document(build, program, shipped), indent=2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,125 @@
+"""The bill of materials of the built programs, held against what the loader says of them."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+import harness
+
+SBOM = os.path.join(harness.SOURCE, "exporter", "packaging", "sbom.py")
+SCHEMAS = os.path.join(harness.SOURCE, "build", "_tools", "clients", "node_modules", "@cyclonedx",
+                       "cyclonedx-library", "res", "schema")
+PROGRAMS = ["aliyun_ecs_exporter", "aliyun_ecs_simulator", "check_aliyun_ecs"]
+
+
+def bill(program, *more, **env):
+    return subprocess.run(
+        [sys.executable, "-B", SBOM, harness.BIN, program, *more], text=True, check=False,
+        env=harness.environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def properties(component, name):
+    return [p["value"] for p in component["properties"] if p["name"] == f"aliyun_ecs:{name}"]
+
+
+class SbomTest(harness.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.texts = {program: bill(program, SOURCE_DATE_EPOCH="1700000000") for program in PROGRAMS}
+
+    def document(self, program):
+        done = self.texts[program]
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    def names(self, program, linkage):
+        return {c["name"] for c in self.document(program)["components"]
+                if properties(c, "linkage") == [linkage]}
+
+    def test_lists_what_the_loader_loads(self):
+        for program in PROGRAMS:
+            path = os.path.join(harness.BIN, program)
+            loaded = subprocess.run(["ldd", path], text=True, check=True, stdout=subprocess.PIPE)
+            wanted = {os.path.basename(name) for name in re.findall(r"(/\S+) \(0x", loaded.stdout)}
+            listed = [soname for c in self.document(program)["components"]
+                      for soname in properties(c, "soname")]
+            self.assertEqual(len(listed), len(set(listed)))
+            self.assertEqual(set(listed), wanted)
+
+    def test_lists_what_was_only_compiled_in(self):
+        exporter = self.names("aliyun_ecs_exporter", "source")
+        self.assertLessEqual({"civetweb", "libcli11-dev", "libexpected-dev", "nlohmann-json3-dev"},
+                             exporter)
+        self.assertNotIn("civetweb", self.names("aliyun_ecs_simulator", "source"))
+        self.assertNotIn("civetweb", self.names("check_aliyun_ecs", "source"))
+        self.assertNotIn("libfmt-dev", exporter)  # libfmt9 stands for it
+        self.assertEqual(self.names("aliyun_ecs_exporter", "compiler"), {"g++-12"})
+
+    def test_gives_the_versions_that_are_installed(self):
+        for component in self.document("aliyun_ecs_exporter")["components"]:
+            if component["purl"].startswith("pkg:deb/"):
+                installed = subprocess.run(
+                    ["dpkg-query", "-W", "-f", "${Version}\n", component["name"]], text=True,
+                    check=True, stdout=subprocess.PIPE)
+                self.assertIn(component["version"], installed.stdout.split("\n"))
+
+    def test_names_the_source_of_civetweb_by_its_checksum(self):
+        civetweb = next(c for c in self.document("aliyun_ecs_exporter")["components"]
+                        if c["name"] == "civetweb")
+        stamp = os.path.join(harness.SOURCE, "build", "_civetweb-1.16", ".sha256")
+        with open(stamp, encoding="utf-8") as file:
+            checksum = file.read().strip()
+        self.assertIn(f"checksum=sha256:{checksum}", civetweb["purl"])
+        self.assertEqual(civetweb["version"], "1.16")
+
+    def test_is_a_closed_graph(self):
+        for program in PROGRAMS:
+            document = self.document(program)
+            known = {c["bom-ref"] for c in document["components"]}
+            self.assertEqual(len(known), len(document["components"]))
+            known.add(document["metadata"]["component"]["bom-ref"])
+            for edge in document["dependencies"]:
+                self.assertLessEqual({edge["ref"], *edge["dependsOn"]}, known)
+
+    def test_is_the_same_each_time(self):
+        again = bill("check_aliyun_ecs", SOURCE_DATE_EPOCH="1700000000")
+        self.assertEqual(again.stdout, self.texts["check_aliyun_ecs"].stdout)
+        self.assertIn('"timestamp": "2023-11-14T22:13:20Z"', again.stdout)
+        self.assertNotIn(harness.SOURCE, again.stdout)
+
+    def test_names_the_checksum_of_the_file_that_is_shipped(self):
+        with open(SBOM, "rb") as file:
+            checksum = hashlib.sha256(file.read()).hexdigest()
+        shipped = json.loads(bill("check_aliyun_ecs", SBOM).stdout)
+        self.assertEqual(shipped["metadata"]["component"]["hashes"][0]["content"], checksum)
+
+    def test_refuses_what_was_not_built(self):
+        done = bill("no_program")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"^sbom.py: there is no .*no_program\.\n$")
+
+    def test_is_what_the_schema_of_cyclonedx_allows(self):
+        if not os.path.isdir(SCHEMAS):
+            self.skip_or_fail("no schema; exporter/packaging/install-node-modules.sh "
+                              "tests/e2e/clients clients gets it")
+        import jsonschema  # pylint: disable=import-outside-toplevel
+
+        store = {}
+        for name in os.listdir(SCHEMAS):
+            if name.endswith(".schema.json"):
+                with open(os.path.join(SCHEMAS, name), encoding="utf-8") as file:
+                    schema = json.load(file)
+                store[schema["$id"]] = schema
+        schema = store["http://cyclonedx.org/schema/bom-1.5.schema.json"]
+        validator = jsonschema.Draft7Validator(
+            schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
+        for program in PROGRAMS:
+            self.assertEqual(list(validator.iter_errors(self.document(program))), [])
+
+
+if __name__ == "__main__":
+    harness.main()
