@@ -93,7 +93,7 @@ def mdoc_option(option):
     lines = [f".It {flags}" + (f" Ar {option.argument}" if option.argument else ""),
              mdoc_text(option.help)]
     if option.default:
-        lines += ["Default:", f".Ql {option.default}"]
+        lines.append(f".Pq default Ql {option.default}")
     return "\n".join(lines)
 
 
@@ -112,7 +112,7 @@ def page(program):
     for option in options(help_of(program)):
         if option.group != group:
             group = option.group
-            pieces.append(f".El\n.Ss {group}\n.Bl -tag -width Ds")
+            pieces.append(f".El\n.Ss {group}\\&\n.Bl -tag -width Ds")
         pieces.append(mdoc_option(option))
     note = rf'.\" Made of {program}.1.in and --help; see tests/e2e/manual.py.' + "\n"
     return note + frame(page_path(program)).replace("@OPTIONS@", "\n".join(pieces))

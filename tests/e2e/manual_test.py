@@ -15,12 +15,6 @@ def read(path):
         return file.read()
 
 
-def plain(page):
-    """A page as a reader sees it."""
-    return subprocess.run(["mandoc", "-Tascii", page], capture_output=True, text=True, check=True,
-                          timeout=harness.DEADLINE).stdout
-
-
 class ManualTest(harness.Case):
     def test_everything_is_made_of_what_the_programs_say(self):
         for path, text in manual.made().items():
@@ -48,21 +42,18 @@ class ManualTest(harness.Case):
             self.assertEqual(self.words_about(manual.page_path(program)), "")
 
     def words_about(self, page):
-        done = [subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                               timeout=harness.DEADLINE, env=harness.environment(MANROFFSEQ="", LC_ALL="C.UTF-8"))
+        done = [subprocess.run(argv, capture_output=True, text=True, check=False, timeout=harness.DEADLINE,
+                               env=harness.environment(MANROFFSEQ="", LC_ALL="C.UTF-8"))
                 for argv in (["mandoc", "-Tlint", "-Wstyle", page],
-                             ["man", "--warnings", "--encoding=utf8", "--local-file", "-Tutf8", "-Z", page])]
-        judged, formatted = done
+                             ["man", "--warnings", "--encoding=utf8", "--local-file", "-Tutf8", page])]
         # The pages of the other packages are not installed where this runs.
-        words = "".join(line for line in judged.stdout.splitlines(keepends=True)
-                        if not re.search(r"referenced manual not found|mandoc.db", line))
-        return words + "".join(line for line in formatted.stdout.splitlines(keepends=True)
-                               if re.search(r"warning|error|cannot", line))
+        return "".join(line for line in (done[0].stdout + done[0].stderr + done[1].stderr).splitlines(True)
+                       if not re.search(r"referenced manual not found|mandoc\.db", line))
 
     def test_broken_pages_are_found(self):
         text = read(manual.page_path("aliyun_ecs_exporter"))
         with tempfile.TemporaryDirectory() as folder:
-            for old, new in ((".Sh OPTIONS", ".Shh OPTIONS"), (".El\n", ""), ("Fl -once\n", "Fl -once\n.Dq\n")):
+            for old, new in ((".Sh OPTIONS", ".Shh OPTIONS"), (".El\n", ""), ("Xr systemd.exec 5", "Xr systemd.exec ,")):
                 self.assertIn(old, text)
                 page = os.path.join(folder, "broken.1")
                 with open(page, "w", encoding="utf-8") as file:
