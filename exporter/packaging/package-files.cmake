@@ -7,6 +7,12 @@ function(compress file) # without a name and a time in it
   execute_process(COMMAND "${GZIP}" -9n "${file}" COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
+file(GLOB programs
+  "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*/usr/bin/*"
+  "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*/usr/lib*/nagios/plugins/*")
+execute_process(COMMAND "${CPACK_ALIYUN_ECS_STRIP}" --remove-section=.comment --remove-section=.note ${programs}
+  COMMAND_ERROR_IS_FATAL ANY)
+
 file(GLOB pages "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*/usr/share/man/man1/*.1")
 foreach(page IN LISTS pages)
   compress("${page}")

@@ -1,5 +1,4 @@
-# The packages, made of the components of install.cmake: 'cpack -G DEB' and 'cpack -G RPM' in a build of
-# the preset "packages"; build-packages.sh does that.
+# The packages, made of the components of install.cmake by CPack; build-packages.sh runs that.
 
 set(ALIYUN_ECS_PACKAGE_RELEASE 1 CACHE STRING "Release of the packages of this version; an upgrade needs a higher one")
 set(ALIYUN_ECS_PACKAGE_MAINTAINER "Alibaba Cloud ECS exporter maintainers <maintainers@aliyun-ecs-exporter.invalid>"
@@ -9,7 +8,8 @@ set(CPACK_PACKAGE_NAME aliyun-ecs-exporter)
 set(CPACK_PACKAGE_CONTACT "${ALIYUN_ECS_PACKAGE_MAINTAINER}")
 set(CPACK_PACKAGE_VENDOR "Alibaba Cloud ECS exporter maintainers")
 set(CPACK_PACKAGING_INSTALL_PREFIX "${CMAKE_INSTALL_PREFIX}")
-set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # CPack would put it above each package's own
+set(CPACK_ALIYUN_ECS_STRIP "${CMAKE_STRIP}")
 set(CPACK_COMPONENTS_ALL exporter plugin simulator)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
