@@ -109,6 +109,7 @@ in_root /usr/lib/nagios/plugins/check_aliyun_ecs --version || status=$?
 ((status == 3)) || die "the plugin ended with $status instead of 3."
 ok "every program starts"
 
+# shellcheck disable=SC2016  # dpkg-query's own variables
 [[ $(in_root dpkg-query -W -f '${Conffiles}' aliyun-ecs-exporter) == *"$default "* ]] || die "$default is no conffile."
 [[ -L $root/etc/systemd/system/multi-user.target.wants/aliyun-ecs-exporter.service ]] || die "the unit is not enabled."
 ok "settings are a conffile, the unit is enabled"
@@ -151,6 +152,7 @@ ok "daemon, simulator and plugin work together, with no right and as nobody in p
 echo 'ALIYUN_ECS_EXPORTER_LOG_LEVEL=warn' >>"$root$default"
 put_in_root "$here/2"
 apt_in_root install /packages/*.deb
+# shellcheck disable=SC2016
 [[ $(in_root dpkg-query -W -f '${Version}' aliyun-ecs-exporter) == *-2 ]] || die "it was not upgraded."
 grep -qx 'ALIYUN_ECS_EXPORTER_LOG_LEVEL=warn' "$root$default" || die "the upgrade lost the settings."
 [[ -s $root$state/state.json ]] || die "the upgrade lost the state."
@@ -180,7 +182,8 @@ for rpm in "$here"/rpm/*.rpm; do
   printf '    %7d bytes %s, which needs %s\n' "$(stat -c %s "$rpm")" "${rpm##*/}" \
     "$(rpm -qp --requires "$rpm" | grep -c '\.so')"
   # The same files as the Debian package, but for what is Debian's alone.
-  diff <(rpm -qlp "$rpm" | grep -v '^/usr/lib/.build-id' | sed 's/CHANGELOG.md$/changelog.gz/' | sort) \
+  diff <(rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$rpm" | sed -n 's/^-[^ ]* //p' |
+    sed 's/CHANGELOG.md$/changelog.gz/' | sort) \
     <(dpkg-deb --fsys-tarfile "$here/1/${name}"_*.deb | tar -t | sed 's/^\.//' | grep -v '/$' |
       grep -vE 'lintian|changelog.Debian' | sort) || die "${rpm##*/} has other files than the Debian package."
   mkdir "$here/unpacked-$name"
