@@ -1,5 +1,4 @@
 # One test program for each kind of test; ctest runs every case by itself.
-find_package(GTest REQUIRED)
 include(GoogleTest)
 
 file(GLOB unit_tests CONFIGURE_DEPENDS

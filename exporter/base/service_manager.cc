@@ -1,25 +1,34 @@
 #include "base/service_manager.h"
 
+#ifdef ALIYUN_ECS_SYSTEMD
 #include <systemd/sd-daemon.h>
+#endif
 #include <time.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <string>
 
 namespace aliyun_ecs {
 namespace {
 
+#ifdef ALIYUN_ECS_SYSTEMD
 // That nobody listens, or does not any more, is no trouble of ours.
 void Notify(const std::string& state) { sd_notify(/*unset_environment=*/0, state.c_str()); }
 
+std::optional<Duration> WatchdogInterval() {
+  std::uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(/*unset_environment=*/0, &microseconds) <= 0) return std::nullopt;
+  return std::chrono::microseconds(microseconds);
+}
+#else
+void Notify(const std::string&) {}
+
+std::optional<Duration> WatchdogInterval() { return std::nullopt; }
+#endif
+
 }  // namespace
 
-ServiceManager::ServiceManager() : listens_(std::getenv("NOTIFY_SOCKET") != nullptr) {
-  std::uint64_t microseconds = 0;
-  if (sd_watchdog_enabled(/*unset_environment=*/0, &microseconds) > 0) {
-    watchdog_interval_ = std::chrono::microseconds(microseconds);
-  }
-}
+ServiceManager::ServiceManager() : watchdog_interval_(WatchdogInterval()) {}
 
 void ServiceManager::Ready(std::string_view status) {
   if (!ready_.exchange(true)) Notify("READY=1\nSTATUS=" + std::string(status));

@@ -8,14 +8,13 @@
 
 namespace aliyun_ecs {
 
-// Tells systemd how this service is (Type=notify); says nothing where systemd did not start it.
+// Tells systemd how this service is (Type=notify). Says nothing where systemd did not start it, nor
+// in a build without ALIYUN_ECS_SYSTEMD, whose unit must be Type=exec.
 // Safe to call from any thread.
 class ServiceManager {
  public:
   ServiceManager();
 
-  // True when somebody is told.
-  [[nodiscard]] bool listens() const { return listens_; }
   // How often at least systemd wants to hear from the watchdog; nullopt: never (no WatchdogSec=).
   [[nodiscard]] std::optional<Duration> watchdog_interval() const { return watchdog_interval_; }
 
@@ -29,7 +28,6 @@ class ServiceManager {
 
  private:
   std::atomic<bool> ready_{false};
-  bool listens_;
   std::optional<Duration> watchdog_interval_;
 };
 

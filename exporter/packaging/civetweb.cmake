@@ -1,17 +1,13 @@
 # Defines aliyun_ecs::civetweb, the HTTP server library.
 
-option(ALIYUN_ECS_SYSTEM_CIVETWEB "Link the system's CivetWeb; the programs then refuse TLS and IPv6" OFF)
 set(ALIYUN_ECS_CIVETWEB_SOURCE "" CACHE PATH "Source of CivetWeb 1.16 or later; empty: fetched from a Debian mirror")
 
 if(ALIYUN_ECS_SYSTEM_CIVETWEB)
-  find_package(civetweb CONFIG REQUIRED)
   add_library(aliyun_ecs_civetweb INTERFACE)
   target_link_libraries(aliyun_ecs_civetweb INTERFACE civetweb::civetweb)
   target_compile_definitions(aliyun_ecs_civetweb INTERFACE ALIYUN_ECS_SYSTEM_CIVETWEB=1)
 else()
   enable_language(C)
-  find_package(OpenSSL 3.0 REQUIRED)
-  find_package(Threads REQUIRED)
 
   set(civetweb_source "${ALIYUN_ECS_CIVETWEB_SOURCE}")
   if(NOT civetweb_source)
