@@ -37,7 +37,7 @@ if(NOT ALIYUN_ECS_SANITIZE)
 endif()
 if(NOT ALIYUN_ECS_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Hardly anything that is compiled here: once is enough.
-  list(APPEND e2e_tests alert_rules alertmanager dashboard_queries dashboards vmalert)
+  list(APPEND e2e_tests alert_rules alertmanager containers dashboard_queries dashboards vmalert)
 endif()
 foreach(test IN LISTS e2e_tests)
   add_test(NAME e2e_${test} COMMAND ${ALIYUN_ECS_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/e2e/${test}_test.py)
