@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# Builds and runs every test: with g++, with clang, under AddressSanitizer and
-# UndefinedBehaviorSanitizer, and under ThreadSanitizer; then the demo, as a new user would.
+# Builds and runs every test: with g++, with clang under AddressSanitizer and
+# UndefinedBehaviorSanitizer, and with clang under ThreadSanitizer; then the demo, as a new user would.
 # Installs what is missing. Safe to run again.
 #
-#   tests/run.sh [PRESET...]   only these of: check clang asan tsan demo
+#   tests/run.sh [STAGE...]   only these of: check asan tsan demo, and of what --full adds
+#   tests/run.sh --full       also clang without sanitizers, and the pictures of the dashboards
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+usual=(check asan tsan demo)
+full=("${usual[@]}" clang pictures)
 stages=("$@")
-((${#stages[@]})) || stages=(check clang asan tsan demo)
+((${#stages[@]})) || stages=("${usual[@]}")
+[[ ${stages[*]} != --full ]] || stages=("${full[@]}")
 for stage in "${stages[@]}"; do
-  case $stage in
-    check | clang | asan | tsan | demo) ;;
-    *)
-      echo "tests/run.sh: there is no \"$stage\"; choose from check clang asan tsan demo." >&2
-      exit 1
-      ;;
-  esac
+  [[ " ${full[*]} " == *" $stage "* ]] || {
+    echo "tests/run.sh: there is no \"$stage\"; choose --full or from ${full[*]}." >&2
+    exit 1
+  }
 done
 
 exporter/packaging/install-packages.sh build demo test
@@ -41,12 +42,21 @@ demo() {
   }
 }
 
+pictures() {
+  exporter/packaging/install-packages.sh pictures
+  local drawn
+  drawn=$(mktemp -d)
+  dashboards/draw.sh "$drawn"
+  rm -r "$drawn"
+}
+
 for stage in "${stages[@]}"; do
+  SECONDS=0
   echo "== $stage"
-  if [[ $stage == demo ]]; then
-    demo
-  else
-    cmake --workflow --preset "$stage"
-  fi
+  case $stage in
+    demo | pictures) "$stage" ;;
+    *) cmake --workflow --preset "$stage" ;;
+  esac
+  echo "== $stage: $SECONDS s"
 done
 echo "== all of it passed: ${stages[*]}"

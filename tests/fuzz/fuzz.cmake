@@ -11,7 +11,7 @@ function(aliyun_ecs_fuzz_target name)
     target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/explore.cc)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
-    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cc)
+    target_sources(fuzz_${name} PRIVATE $<TARGET_OBJECTS:aliyun_ecs_fuzz_replay>)
     add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300)
   endif()
@@ -20,6 +20,10 @@ endfunction()
 
 # All of them.
 add_custom_target(fuzz_targets)
+
+add_library(aliyun_ecs_fuzz_replay OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cc)
+target_include_directories(aliyun_ecs_fuzz_replay PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(aliyun_ecs_fuzz_replay PRIVATE aliyun_ecs_warnings)
 
 add_library(aliyun_ecs_simulated_world STATIC
   ${CMAKE_SOURCE_DIR}/tests/fuzz/request_script.cc
