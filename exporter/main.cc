@@ -32,6 +32,7 @@
 #include "expose/metrics_page.h"
 #include "expose/site.h"
 #include "expose/textfile.h"
+#include "expose/web_config.h"
 #include "expose/web_guard.h"
 #include "metadata/judge.h"
 #include "metadata/snapshot.h"
@@ -387,6 +388,45 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   return kDone;
 }
 
+// Whether only who has a certificate gets as far as a request.
+bool NeedsClientCertificate(const TlsConfig& tls) {
+  return tls.client_auth == ClientAuth::kRequireAnyClientCert ||
+         tls.client_auth == ClientAuth::kRequireAndVerifyClientCert;
+}
+
+// `--healthcheck`: a container FROM scratch has no other program that could ask.
+int CheckHealth(const Options& options) {
+  if (options.listen_addresses.empty() || options.listen_addresses.front().port == 0) {
+    Complain("--healthcheck: the settings do not say at which port the exporter listens");
+    return kFailed;
+  }
+  ListenAddress address = options.listen_addresses.front();
+  if (address.host.empty() || address.host == "0.0.0.0") address.host = "127.0.0.1";
+  if (address.host == "[::]") address.host = "[::1]";
+  const auto tls = options.web_config_file.empty()
+                       ? std::nullopt
+                       : ReadWebConfig(options.web_config_file).config.tls;
+  OperatorAccess access;
+  access.verify_server = false;
+  CurlTransport transport((tls ? "https://" : "http://") + address.ToString(), UserAgent(),
+                          std::move(access));
+  HttpRequest request;
+  request.path = "/-/healthy";
+  request.timeout = std::chrono::seconds(2);
+  request.max_body_bytes = 1024;
+  const auto response = transport.Perform(request, std::stop_token());
+  if (response && response->status == 200) return kDone;
+  // That it refuses who has no certificate is an answer, too.
+  if (!response && tls && NeedsClientCertificate(*tls) &&
+      response.error().code == ErrorCode::kMalformed) {
+    return kDone;
+  }
+  Complain("--healthcheck: " + address.ToString() + ": " +
+           (response ? "it answers with status " + std::to_string(response->status)
+                     : response.error().message));
+  return kFailed;
+}
+
 int Main(int argc, const char* const* argv) {
   ForbidCoreFiles();
   const Reread reread = [&] { return ReadOptions(argc, argv, ProcessEnvironment()); };
@@ -398,6 +438,8 @@ int Main(int argc, const char* const* argv) {
     case Invocation::Action::kRefuse:
       for (const auto& complaint : invocation.complaints) Complain(complaint);
       return kFailed;
+    case Invocation::Action::kHealthcheck:
+      return CheckHealth(invocation.options);
     case Invocation::Action::kRun:
       break;
   }

@@ -41,9 +41,9 @@ using Settings = std::map<std::string_view, std::vector<std::string>>;
 
 // What the command line asks for.
 struct Invocation {
-  enum class Action { kRun, kPrint, kRefuse };
+  enum class Action { kRun, kPrint, kRefuse, kHealthcheck };
   Action action = Action::kRun;
-  Options options;                      // kRun
+  Options options;                      // kRun, kHealthcheck
   Settings settings;                    // kRun: what the options were made of
   std::string text;                     // kPrint: for standard output, then exit 0
   std::vector<std::string> complaints;  // kRefuse: one line each for standard error, then exit 1

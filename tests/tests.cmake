@@ -47,8 +47,8 @@ if(NOT ALIYUN_ECS_SANITIZE)
 endif()
 if(NOT ALIYUN_ECS_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Hardly anything that is compiled here: once is enough.
-  list(APPEND e2e_tests alert_rules alertmanager dashboard_queries dashboards dependencies discovery
-    documents install kubernetes manual sbom vmalert)
+  list(APPEND e2e_tests alert_rules alertmanager containers dashboard_queries dashboards dependencies
+    discovery documents install kubernetes manual sbom vmalert)
 endif()
 # Begun first, because they take longest: the first waits for what lasts minutes.
 set(long_e2e_tests failure alert_rules alert_chain)

@@ -130,6 +130,8 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
   // Instead of the system's: libcurl would go on trusting its folder, too.
   if (!access.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   set(CURLOPT_CAINFO, access.ca_file);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, access.verify_server ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, access.verify_server ? 2L : 0L);
   set(CURLOPT_SSLCERT, access.cert_file);
   set(CURLOPT_SSLKEY, access.key_file);
   // One that needs a pass phrase is refused; without this somebody would be asked for it.

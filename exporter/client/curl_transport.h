@@ -15,6 +15,8 @@ struct OperatorAccess {
   std::string username;             // of basic authentication; empty: none
   Secret password;
   Secret bearer_token;  // empty: none
+  // False only for this machine's own server, whose name no certificate has.
+  bool verify_server = true;
 };
 
 // HttpTransport by libcurl, on one kept-alive connection. Create the first one before other
@@ -25,7 +27,7 @@ class CurlTransport final : public HttpTransport {
   CurlTransport(std::string base_url, std::string user_agent);
 
   // For a server of the operator's own: `base_url` may begin with https:// and have a path. The
-  // server's certificate is verified.
+  // server's certificate is verified, unless `access` says otherwise.
   CurlTransport(std::string base_url, std::string user_agent, OperatorAccess access);
 
   ~CurlTransport() override;

@@ -14,12 +14,12 @@ else()
     # Not in the build directory: every preset shares one copy.
     set(civetweb_source "${CMAKE_SOURCE_DIR}/build/_civetweb-1.16")
     execute_process(
-      COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/fetch-civetweb.sh" "${civetweb_source}"
+      COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/fetch-source.sh" civetweb "${civetweb_source}"
       RESULT_VARIABLE civetweb_fetch_result
       ERROR_VARIABLE civetweb_fetch_error)
     if(NOT civetweb_fetch_result EQUAL 0)
       string(STRIP "${civetweb_fetch_error}" civetweb_fetch_error)
-      message(FATAL_ERROR "${civetweb_fetch_error}")
+      message(FATAL_ERROR "${civetweb_fetch_error} -DALIYUN_ECS_CIVETWEB_SOURCE=DIR can name a copy of the source instead.")
     endif()
   endif()
   set(civetweb_version "")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by fetch-civetweb.sh and install-packages.sh: takes things from suites that the system does
+# Sourced by fetch-source.sh and install-packages.sh: takes things from suites that the system does
 # not follow, by an apt of its own. The system's sources and lists stay as they are, and no right is
 # needed.
 

@@ -115,6 +115,13 @@ class Case(unittest.TestCase):
         self.web = self.exporter.wait_for(r"msg=listening address=(\S+)")[1]
         return self.exporter
 
+    def healthcheck(self, *flags, **env):
+        """Exit status and words of an exporter that asks the running one."""
+        done = subprocess.run(
+            [EXPORTER, "--healthcheck", f"--web.listen-address={self.web}", *flags],
+            env=environment(**env), capture_output=True, text=True, timeout=DEADLINE, check=False)
+        return done.returncode, done.stdout + done.stderr
+
     def control_api(self, method, path, body=None):
         """The JSON answer of the simulator's control API."""
         response = request(self.control, method, path, json.dumps(body) if body else None)

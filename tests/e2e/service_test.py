@@ -146,6 +146,25 @@ class ServiceTest(harness.Case):
         program.wait_for('"level":"debug"')
         self.assertEqual(program.stop(), 0)
 
+    def test_says_whether_it_is_healthy(self):
+        silent = harness.SilentService()
+        self.addCleanup(silent.close)
+        self.start_exporter(metadata=silent.address)  # whose trouble is no illness of the exporter
+        self.assertEqual(self.healthcheck(), (0, ""))
+        port = self.web.rsplit(":", 1)[1]
+        asked = self.start(harness.EXPORTER, "--healthcheck",
+                           ALIYUN_ECS_EXPORTER_WEB_LISTEN_ADDRESS=f":{port}")
+        self.assertEqual((asked.wait(), asked.output), (0, []))
+
+        self.web = silent.address
+        status, words = self.healthcheck()
+        self.assertEqual(status, 1)
+        self.assertRegex(words, f"^aliyun_ecs_exporter: --healthcheck: {silent.address}: .+\n$")
+        for wrong in ("127.0.0.1:0", "nowhere"):
+            asked = self.start(harness.EXPORTER, "--healthcheck", f"--web.listen-address={wrong}")
+            self.assertEqual(asked.wait(), 1)
+            self.assertEqual(len(asked.output), 1, asked.output)
+
     def verify(self, text):
         """Sets .unit, the name of a unit with that text, and lets systemd judge it."""
         if not shutil.which("systemd-analyze"):

@@ -228,6 +228,30 @@ class WebConfigTest(harness.Case):
                         self.assert_no_way_in(context)
             program.stop()
 
+    def test_is_healthy_whatever_is_asked_of_others(self):
+        for text in ("", TLS + "}", TLS + "}\n" + f"basic_auth_users: {{prometheus: {HASH}}}",
+                     "rate_limit: {interval: 1h, burst: 1}",
+                     TLS + ", client_auth_type: RequireAnyClientCert}",
+                     TLS + ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.crt}",
+                     TLS + ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.crt, "
+                           "max_version: TLS12}"):
+            with self.subTest(text):
+                program = self.start_guarded(text)
+                config = f"--web.config.file={os.path.join(self.folder, 'web.yml')}"
+                for _ in range(2):
+                    self.assertEqual(self.healthcheck(config), (0, ""))
+                program.stop()
+                status, words = self.healthcheck(config)
+                self.assertEqual(status, 1)
+                self.assertIn(self.web, words)
+                self.assertEqual(words.count("\n"), 1, words)
+
+    def test_is_not_healthy_by_the_other_protocol(self):
+        self.start_guarded(TLS + "}")
+        self.assertEqual(self.healthcheck()[0], 1)
+        self.start_guarded("")
+        self.assertEqual(self.healthcheck(f"--web.config.file={self.write(TLS + '}')}")[0], 1)
+
     def test_lets_in_only_the_names_that_are_allowed(self):
         for kind in ("RequireAndVerifyClientCert", "RequireAnyClientCert"):
             for allowed, welcome in {"prometheus.example.com": True, "example.com": False}.items():

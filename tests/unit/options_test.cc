@@ -269,6 +269,8 @@ TEST(OptionsTest, AnEmptyListOfListenAddressesIsRefused) {
 }
 
 TEST(OptionsTest, ChecksSettingsWithoutRunning) {
+  EXPECT_EQ(Read({"--healthcheck"}).action, Invocation::Action::kHealthcheck);
+  EXPECT_EQ(Read({"--healthcheck", "--log.level=x"}).action, Invocation::Action::kRefuse);
   const Invocation good = Read({"--config.check"});
   EXPECT_EQ(good.action, Invocation::Action::kPrint);
   EXPECT_EQ(Read({"--config.check", "--log.level=x"}).action, Invocation::Action::kRefuse);
