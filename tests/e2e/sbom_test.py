@@ -112,9 +112,8 @@ class SbomTest(harness.Case):
         for name in os.listdir(SCHEMAS):
             if name.endswith(".schema.json"):
                 with open(os.path.join(SCHEMAS, name), encoding="utf-8") as file:
-                    schema = json.load(file)
-                store[schema["$id"]] = schema
-        schema = store["http://cyclonedx.org/schema/bom-1.5.schema.json"]
+                    store[f"http://cyclonedx.org/schema/{name}"] = json.load(file)
+        schema = store["http://cyclonedx.org/schema/bom-1.5.SNAPSHOT.schema.json"]
         validator = jsonschema.Draft7Validator(
             schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
         for program in PROGRAMS:
