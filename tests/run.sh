@@ -4,13 +4,15 @@
 # Installs what is missing. Safe to run again.
 #
 #   tests/run.sh [STAGE...]   only these of: check asan tsan demo, and of what --full adds
-#   tests/run.sh --full       also clang without sanitizers, and the pictures of the dashboards
+#   tests/run.sh --full       also clang without sanitizers, the pictures of the dashboards, and, as root, the
+#                             unit under a real systemd, packages, images, Kubernetes manifests (tests/packaging)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usual=(check asan tsan demo)
-full=("${usual[@]}" clang pictures)
+packaging=(unit reproducible packages kubernetes containers)
+full=("${usual[@]}" clang pictures "${packaging[@]}")
 stages=("$@")
 ((${#stages[@]})) || stages=("${usual[@]}")
 [[ ${stages[*]} != --full ]] || stages=("${full[@]}")
@@ -55,7 +57,8 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   case $stage in
     demo | pictures) "$stage" ;;
-    *) cmake --workflow --preset "$stage" ;;
+    check | clang | asan | tsan) cmake --workflow --preset "$stage" ;;
+    *) "tests/packaging/$stage.sh" ;;
   esac
   echo "== $stage: $SECONDS s"
 done

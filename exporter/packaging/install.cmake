@@ -72,6 +72,9 @@ install(FILES
     dashboards/provisioning/dashboards.yaml
   DESTINATION "${doc_dir}/aliyun-ecs-exporter/examples" COMPONENT exporter)
 
+install(DIRECTORY "${packaging}/discovery" USE_SOURCE_PERMISSIONS
+  DESTINATION "${doc_dir}/aliyun-ecs-exporter/examples" COMPONENT exporter)
+
 install(FILES "${packaging}/monitoring.md" DESTINATION "${doc_dir}/check-aliyun-ecs" COMPONENT plugin)
 install(DIRECTORY "${packaging}/icinga2" "${packaging}/nagios" "${packaging}/zabbix"
   DESTINATION "${plugin_examples}" COMPONENT plugin)

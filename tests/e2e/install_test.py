@@ -31,6 +31,10 @@ share/doc/aliyun-ecs-exporter/copyright
 share/doc/aliyun-ecs-exporter/examples/alertmanager.example.yml
 share/doc/aliyun-ecs-exporter/examples/config.example.yml
 share/doc/aliyun-ecs-exporter/examples/dashboards.yaml
+share/doc/aliyun-ecs-exporter/examples/discovery/README.md
+share/doc/aliyun-ecs-exporter/examples/discovery/aliyun-ecs-targets.service
+share/doc/aliyun-ecs-exporter/examples/discovery/aliyun-ecs-targets.timer
+share/doc/aliyun-ecs-exporter/examples/discovery/aliyun_ecs_targets.py
 share/man/man1/aliyun_ecs_exporter.1
 """
 

@@ -174,7 +174,7 @@ class ServiceTest(harness.Case):
         with open(self.unit, "w", encoding="utf-8") as file:
             file.write(text.replace("ExecStart=/usr/bin/aliyun_ecs_exporter",
                                     f"ExecStart={harness.EXPORTER}"))
-        return subprocess.run(["systemd-analyze", "verify", self.unit], text=True, check=False,
+        return subprocess.run(["systemd-analyze", "verify", "--man=no", self.unit], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def test_has_a_unit_that_systemd_takes(self):
