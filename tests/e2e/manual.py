@@ -17,7 +17,7 @@ DEFAULT_FILE = os.path.join(PACKAGING, "default", "aliyun-ecs-exporter")
 CONFIG_FILE = os.path.join(PACKAGING, "config.example.yml")
 
 # They make the exporter end instead of serve, or name the file that settings are in.
-NO_SETTINGS = {"help", "once", "config.file", "config.check", "metrics-reference", "version"}
+NO_SETTINGS = {"help", "once", "config.file", "config.check", "healthcheck", "metrics-reference", "version"}
 
 # What a setting without a default may look like.
 EXAMPLES = {
