@@ -408,6 +408,8 @@ int CheckHealth(const Options& options) {
                        : ReadWebConfig(options.web_config_file).config.tls;
   OperatorAccess access;
   access.verify_server = false;
+  const bool expects_refusal = tls && NeedsClientCertificate(*tls);
+  access.tls12 = expects_refusal;
   CurlTransport transport((tls ? "https://" : "http://") + address.ToString(), UserAgent(),
                           std::move(access));
   HttpRequest request;
@@ -416,11 +418,8 @@ int CheckHealth(const Options& options) {
   request.max_body_bytes = 1024;
   const auto response = transport.Perform(request, std::stop_token());
   if (response && response->status == 200) return kDone;
-  // That it refuses who has no certificate is an answer, too.
-  if (!response && tls && NeedsClientCertificate(*tls) &&
-      response.error().code == ErrorCode::kMalformed) {
-    return kDone;
-  }
+  // That it ends the handshake is an answer, too.
+  if (!response && expects_refusal && response.error().code == ErrorCode::kMalformed) return kDone;
   Complain("--healthcheck: " + address.ToString() + ": " +
            (response ? "it answers with status " + std::to_string(response->status)
                      : response.error().message));

@@ -132,6 +132,7 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
   set(CURLOPT_CAINFO, access.ca_file);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, access.verify_server ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, access.verify_server ? 2L : 0L);
+  if (access.tls12) curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_MAX_TLSv1_2});
   set(CURLOPT_SSLCERT, access.cert_file);
   set(CURLOPT_SSLKEY, access.key_file);
   // One that needs a pass phrase is refused; without this somebody would be asked for it.

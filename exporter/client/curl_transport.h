@@ -17,6 +17,8 @@ struct OperatorAccess {
   Secret bearer_token;  // empty: none
   // False only for this machine's own server, whose name no certificate has.
   bool verify_server = true;
+  // TLS 1.2 at most: there a server refuses who has no certificate in the handshake already.
+  bool tls12 = false;
 };
 
 // HttpTransport by libcurl, on one kept-alive connection. Create the first one before other

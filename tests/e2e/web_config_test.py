@@ -234,7 +234,7 @@ class WebConfigTest(harness.Case):
                      TLS + ", client_auth_type: RequireAnyClientCert}",
                      TLS + ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.crt}",
                      TLS + ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.crt, "
-                           "max_version: TLS12}"):
+                           "min_version: TLS13}"):
             with self.subTest(text):
                 program = self.start_guarded(text)
                 config = f"--web.config.file={os.path.join(self.folder, 'web.yml')}"
