@@ -85,6 +85,15 @@ def exporter_of(objects):
     return found
 
 
+def command_line(container):
+    """What runs: the ENTRYPOINT of the image, which is the stage of that name, unless the pod says otherwise."""
+    dockerfile = read(os.path.join(harness.SOURCE, "docker", "Dockerfile"))
+    stage = re.search(rf"^FROM \S+ AS {container['name']}\n(.*?)(?:^FROM|\Z)", dockerfile,
+                      re.MULTILINE | re.DOTALL)[1]
+    entrypoint = json.loads(re.search(r"^ENTRYPOINT (.+)", stage, re.MULTILINE)[1])
+    return container.get("command", entrypoint) + container.get("args", [])
+
+
 def environment_of(objects, fields):
     """The variables that the exporter gets on a node with these fields, as kubelet puts them together."""
     container = exporter_of(objects)
@@ -275,11 +284,19 @@ class RenderedTest(harness.Case):
             self.assertEqual(exporter[probe]["httpGet"], {"path": path, "port": port["name"]})
             self.page(path)
 
-    def test_the_simulator_is_where_the_exporter_looks(self):
+    def test_the_programs_run_without_flags(self):
+        for name, objects in variants().items():
+            for container in only(objects, "DaemonSet")["spec"]["template"]["spec"]["containers"]:
+                self.assertEqual(command_line(container), [f"/aliyun_ecs_{container['name']}"], name)
+
+    def test_the_simulator_is_where_the_exporter_looks_and_on_loopback(self):
         variables = environment_of(variants()["simulator"], {})
         text = subprocess.run([harness.SIMULATOR, "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.assertEqual(variables["ALIYUN_ECS_EXPORTER_METADATA_URL"],
-                         "http://" + re.search(r"to serve metadata on.*?\((127\S+)\)", text)[1])
+        metadata, control = (re.search(rf"HOST:PORT to serve {what} on.*?\((\S+:\d+)\)", text)[1]
+                             for what in ("metadata", "the control API"))
+        self.assertEqual(variables["ALIYUN_ECS_EXPORTER_METADATA_URL"], "http://" + metadata)
+        for address in (metadata, control):
+            self.assertEqual(address.rpartition(":")[0], "127.0.0.1")
 
     def test_the_dashboards_are_those_of_the_folder(self):
         maps = of_kind(variants()["shipped"], "ConfigMap")
