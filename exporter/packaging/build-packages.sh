@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # build-packages.sh [DIR]         builds the Debian packages into DIR (build/packages/out)
 # build-packages.sh --rpm [DIR]   builds RPMs instead; they fit the distribution on which they were built
+# Beside each package goes its bill of materials, *.cdx.json, where there is dpkg.
 #
-# ALIYUN_ECS_PACKAGE_RELEASE=2 makes packages that replace those of release 1 of the same version.
+# From the environment:
+#   ALIYUN_ECS_PACKAGE_MAINTAINER='Name <address>'  who answers for the packages
+#   ALIYUN_ECS_PACKAGE_RELEASE=2                    to replace release 1 of the same version
+#   ALIYUN_ECS_CIVETWEB_SOURCE=DIR                  CivetWeb's source, where there is no apt to get it
 # Installs what it needs, where there is apt. Safe to run again.
 set -euo pipefail
 
@@ -40,7 +44,17 @@ fi
 export CFLAGS CXXFLAGS LDFLAGS
 
 umask 022 # CPack packs files and folders with the rights that they get here
-cmake --preset packages "-DALIYUN_ECS_PACKAGE_RELEASE=${ALIYUN_ECS_PACKAGE_RELEASE:-1}"
+options=(
+  "-DALIYUN_ECS_PACKAGE_RELEASE=${ALIYUN_ECS_PACKAGE_RELEASE:-1}"
+  "-DALIYUN_ECS_CIVETWEB_SOURCE=${ALIYUN_ECS_CIVETWEB_SOURCE-}"
+)
+if [[ -n ${ALIYUN_ECS_PACKAGE_MAINTAINER-} ]]; then
+  options+=("-DALIYUN_ECS_PACKAGE_MAINTAINER=$ALIYUN_ECS_PACKAGE_MAINTAINER")
+else
+  options+=(-UALIYUN_ECS_PACKAGE_MAINTAINER) # not that of an earlier run
+  echo "build-packages.sh: ALIYUN_ECS_PACKAGE_MAINTAINER is not set; the packages name a maintainer without an address." >&2
+fi
+cmake --preset packages "${options[@]}"
 cmake --build --preset packages
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -52,7 +66,21 @@ trap 'rm -rf "$scratch"' EXIT
   echo "build-packages.sh: CPack could not make the packages; its last words are above." >&2
   exit 1
 }
+bill() { # PACKAGE, whose programs CPack has left stripped
+  local program
+  case ${1##*/} in
+    aliyun-ecs-exporter*) program=aliyun_ecs_exporter ;;
+    aliyun-ecs-simulator*) program=aliyun_ecs_simulator ;;
+    *) program=check_aliyun_ecs ;;
+  esac
+  exporter/packaging/sbom.py build/packages "$program" \
+    "$(find "$scratch/_CPack_Packages" -type f -perm -u=x -name "$program" -print -quit)"
+}
 for package in "$scratch"/*."${generator,,}"; do
   mv "$package" "$out"
-  printf '%s\n' "$out/${package##*/}"
+  package=$out/${package##*/}
+  printf '%s\n' "$package"
+  if command -v dpkg-query >/dev/null; then
+    bill "$package" >"${package%.*}.cdx.json"
+  fi
 done

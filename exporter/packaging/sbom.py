@@ -22,7 +22,6 @@ import sys
 import urllib.parse
 import uuid
 
-SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 KINDS = ["shared", "archive", "source"]  # the closest first
 
 
@@ -132,53 +131,73 @@ def debian_component(package):
         "purl": f"pkg:deb/{who}/{name}@{quoted}?arch={architecture}{release}", "source": source}
 
 
-def vendored_sources():
-    """By name: the upstream tarball that we build ourselves, and its checksum."""
-    tarballs = {}
-    for script in ("fetch-civetweb.sh", "sources"):
-        path = os.path.join(SOURCE, "exporter", "packaging", script)
-        if not os.path.exists(path):
-            continue
-        with open(path, encoding="utf-8") as file:
-            found = re.findall(r"((\S+?)_(\d\S*?)(?:\+dfsg)?\.orig\.tar\.\w+)\s+(?:sha256=)?([0-9a-f]{64})",
-                               re.sub(r"tarball=", "", file.read()))
-        for tarball, name, version, checksum in found:
-            tarballs[name] = (tarball, version, checksum)
-    return tarballs
+# What is built from the list "sources": the licence, for the tarball's copyright file is not at hand any more,
+# and where its files are below the folder "build" of the source.
+VENDORED = {
+    "civetweb": ("MIT", ["_civetweb-"]),
+    "curl": ("curl", ["_static/include/curl/", "_static/lib/libcurl"]),
+    "prometheus-cpp": ("MIT", ["_static/include/prometheus/", "_static/lib/libprometheus-cpp"])}
 
 
-# Those are built from a tarball, and the tarball's copyright file is not at hand any more.
-VENDORED_LICENCES = {"civetweb": "MIT", "curl": "curl", "prometheus-cpp": "MIT"}
-# By a part of the path of a file that did not come with a package.
-VENDORED_PATHS = {"civetweb": "civetweb", "/curl/": "curl", "libcurl.a": "curl",
-                  "/prometheus/": "prometheus-cpp", "libprometheus-cpp": "prometheus-cpp"}
+class Vendored:
+    """What the build folder's source has got from elsewhere and builds itself."""
 
+    def __init__(self, build):
+        self._source = os.path.join(os.path.realpath(setting(build, "CMAKE_HOME_DIRECTORY")), "")
+        self._civetweb = setting(build, "ALIYUN_ECS_CIVETWEB_SOURCE")
+        self._files = {}  # by name: suites, file and SHA-256, the upstream's first
+        with open(os.path.join(self._source, "exporter", "packaging", "sources"), encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip() and not line.startswith("#"):
+                    name, *file = line.split()
+                    self._files.setdefault(name, []).append(file)
 
-def vendored_component(path):
-    name = next((name for part, name in VENDORED_PATHS.items() if part in path), None)
-    if name is None:
-        fail(f"{path} belongs to no package; whose is it?")
-    if name not in vendored_sources():
-        fail(f"no checksum of the source of {name} is known.")
-    tarball, version, checksum = vendored_sources()[name]
-    return {
-        "type": "library", "name": name, "version": version,
-        "licenses": [{"license": {"id": VENDORED_LICENCES[name]}}],
-        "purl": f"pkg:generic/{name}@{version}?checksum=sha256:{checksum}&file_name="
-                + urllib.parse.quote(tarball),
-        "externalReferences": [{
-            "type": "distribution", "url": tarball,
-            "hashes": [{"alg": "SHA-256", "content": checksum}]}],
-        "source": name}
+    def is_ours(self, path):
+        return path.startswith(self._source) and self._name(path) is None
+
+    def _name(self, path):
+        if self._civetweb and path.startswith(os.path.join(os.path.realpath(self._civetweb), "")):
+            return "civetweb"
+        starts = {os.path.join(self._source, "build", start): name
+                  for name, (_, paths) in VENDORED.items() for start in paths}
+        return next((name for start, name in starts.items() if path.startswith(start)), None)
+
+    def component(self, path):
+        name = self._name(path)
+        if name is None:
+            fail(f"{path} belongs to no package; whose is it?")
+        found = {"type": "library", "name": name, "licenses": [{"license": {"id": VENDORED[name][0]}}],
+                 "source": name}
+        if name == "civetweb" and self._civetweb:  # somebody's copy, of which only the version is known
+            with open(os.path.join(self._civetweb, "include", "civetweb.h"), encoding="utf-8") as file:
+                version = re.search(r'#define CIVETWEB_VERSION "([^"]+)"', file.read())[1]
+            return {**found, "version": version, "purl": f"pkg:generic/{name}@{version}"}
+        if name not in self._files:
+            fail(f"no checksum of the source of {name} is known.")
+        suite, tarball, checksum = self._files[name][0]
+        version = re.match(r".+?_(.+?)(?:\+dfsg\S*)?\.orig\.", tarball)[1]
+        purl = (f"pkg:generic/{name}@{version}?checksum=sha256:{checksum}&file_name="
+                + urllib.parse.quote(tarball))
+        patches = [file for _, file, _ in self._files[name][1:]]
+        if patches:  # with them it is what Debian has of it
+            found["pedigree"] = {
+                "ancestors": [{"type": "library", "name": name, "version": version, "purl": purl}],
+                "patches": [{"type": "backport", "diff": {"url": file}} for file in patches]}
+            version = re.match(r".+?_(.+)\.debian\.", patches[-1])[1]
+            purl = f"pkg:deb/debian/{name}@{urllib.parse.quote(version, safe='.~-')}?arch=source&distro={suite}"
+        return {**found, "version": version, "purl": purl, "externalReferences": [
+            {"type": "distribution", "url": file, "hashes": [{"alg": "SHA-256", "content": content}]}
+            for _, file, content in self._files[name]]}
 
 
 class Bill:
-    def __init__(self):
+    def __init__(self, vendored):
+        self._vendored = vendored
         self.components = {}  # by purl
         self.by_soname = {}
 
     def add(self, path, owner, kind, soname=None):
-        component = debian_component(owner) if owner else vendored_component(path)
+        component = debian_component(owner) if owner else self._vendored.component(path)
         kept = self.components.setdefault(component["purl"], {**component, "kinds": set(), "sonames": set()})
         kept["kinds"].add(kind)
         if soname:
@@ -230,13 +249,12 @@ def document(build, program, shipped):
     archives, read = built_from(build, program)
     if not shared:
         archives += runtime_archives(build)
-    ours = os.path.join(SOURCE, "")
-    foreign = [name for name in read if not name.startswith(ours)
-               or name.startswith((os.path.join(ours, "build", "_civetweb"), os.path.join(ours, "build", "_static")))]
+    vendored = Vendored(build)
+    foreign = [name for name in read if not vendored.is_ours(name)]
     real = {soname: os.path.realpath(library) for soname, library in shared.items()}
     owners = packages_of({*real.values(), *archives, *foreign})
 
-    bill = Bill()
+    bill = Bill(vendored)
     for soname, library in real.items():
         bill.add(library, owners.get(library), "shared", soname)
     for library in archives:

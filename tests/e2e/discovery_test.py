@@ -37,6 +37,7 @@ with open(os.path.join(here, "calls"), "a", encoding="utf-8") as file:
 with open(os.path.join(here, "answers.json"), encoding="utf-8") as file:
     answers = json.load(file)
 assert sys.argv[1:3] == ["ecs", "DescribeInstances"], sys.argv
+assert os.environ["ALIBABA_CLOUD_IMDSV1_DISABLED"] == "true"
 flags = dict(zip(sys.argv[3::2], sys.argv[4::2]))
 assert len(flags) * 2 == len(sys.argv) - 3 and all(flag.startswith("--") for flag in flags), sys.argv
 assert not any(value.startswith("-") for value in flags.values()), sys.argv
@@ -195,6 +196,7 @@ class FileTest(DiscoveryCase):
                 ([[*good, instance(7, "10.0.0.2")]], malformed + "InstanceId"),
                 ([[*good, instance("i-2", "10.0.0.2:80/metrics?x=")]], malformed + "IpAddress"),
                 ([[*good, instance("i-2", "evil.example")]], malformed + "IpAddress"),
+                ([[*good, instance("i-2", "fd00::1%]evil.example:80#[")]], malformed + "IpAddress"),
                 ([[*good, instance("i-2", 7)]], malformed + "PrivateIpAddress.IpAddress"),
                 ([[*good, instance("i-2", "10.0.0.2", Status=None)]], malformed + "Status"),
                 ([[*good, instance("i-2", "10.0.0.2", Tags=[])]], malformed + "Tags"),

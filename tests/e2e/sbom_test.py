@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import harness
@@ -16,14 +18,34 @@ SCHEMAS = os.path.join(harness.SOURCE, "build", "_tools", "clients", "node_modul
 PROGRAMS = ["aliyun_ecs_exporter", "aliyun_ecs_simulator", "check_aliyun_ecs"]
 
 
-def bill(program, *more, **env):
+def bill(program, *more, build=harness.BIN, **env):
     return subprocess.run(
-        [sys.executable, "-B", SBOM, harness.BIN, program, *more], text=True, check=False,
+        [sys.executable, "-B", SBOM, build, program, *more], text=True, check=False,
         env=harness.environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def properties(component, name):
     return [p["value"] for p in component["properties"] if p["name"] == f"aliyun_ecs:{name}"]
+
+
+def violations(document):
+    """What the schema of CycloneDX does not allow."""
+    import jsonschema  # pylint: disable=import-outside-toplevel
+
+    store = {}
+    for name in os.listdir(SCHEMAS):
+        if name.endswith(".schema.json"):
+            with open(os.path.join(SCHEMAS, name), encoding="utf-8") as file:
+                store[f"http://cyclonedx.org/schema/{name}"] = json.load(file)
+    schema = store["http://cyclonedx.org/schema/bom-1.5.SNAPSHOT.schema.json"]
+    validator = jsonschema.Draft7Validator(
+        schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
+    return list(validator.iter_errors(document))
+
+
+def need_schemas(case):
+    if not os.path.isdir(SCHEMAS):
+        case.skip_or_fail("no schema; exporter/packaging/install-node-modules.sh tests/e2e/clients clients gets it")
 
 
 class SbomTest(harness.Case):
@@ -103,21 +125,93 @@ class SbomTest(harness.Case):
         self.assertRegex(done.stderr, r"^sbom.py: there is no .*no_program\.\n$")
 
     def test_is_what_the_schema_of_cyclonedx_allows(self):
-        if not os.path.isdir(SCHEMAS):
-            self.skip_or_fail("no schema; exporter/packaging/install-node-modules.sh "
-                              "tests/e2e/clients clients gets it")
-        import jsonschema  # pylint: disable=import-outside-toplevel
-
-        store = {}
-        for name in os.listdir(SCHEMAS):
-            if name.endswith(".schema.json"):
-                with open(os.path.join(SCHEMAS, name), encoding="utf-8") as file:
-                    store[f"http://cyclonedx.org/schema/{name}"] = json.load(file)
-        schema = store["http://cyclonedx.org/schema/bom-1.5.SNAPSHOT.schema.json"]
-        validator = jsonschema.Draft7Validator(
-            schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
+        need_schemas(self)
         for program in PROGRAMS:
-            self.assertEqual(list(validator.iter_errors(self.document(program))), [])
+            self.assertEqual(violations(self.document(program)), [])
+
+
+class StaticTest(harness.Case):
+    """A small program, linked like those of the static profile, with the list of sources that is shipped."""
+
+    PROGRAM = "aliyun_ecs_exporter"
+    HEADERS = {"curl/curl.h": "_static/include", "prometheus/registry.h": "_static/include",
+               "civetweb.h": "_civetweb-1.16/include"}
+    ARCHIVES = ("_static/lib/libcurl.a", "_static/lib/libprometheus-cpp-core.a")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.source = os.path.realpath(folder.name)
+        os.makedirs(os.path.join(self.source, "exporter", "packaging"))
+        shutil.copy(os.path.join(os.path.dirname(SBOM), "sources"), os.path.join(self.source, "exporter", "packaging"))
+        for header, folder in self.HEADERS.items():
+            self.put(f"build/{folder}/{header}", '#define CIVETWEB_VERSION "1.17"\n')
+        self.put("main.cc", "".join(f"#include <{header}>\n" for header in self.HEADERS) + "int main() {}\n")
+        self.build = os.path.dirname(self.put("build/static/CMakeCache.txt", ""))
+
+    def put(self, name, text):
+        path = os.path.join(self.source, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def components(self, civetweb=""):
+        """Of the bill of the program, once it is built."""
+        compiler = shutil.which("g++")
+        self.put("build/static/CMakeCache.txt", f"CMAKE_HOME_DIRECTORY:INTERNAL={self.source}\n"
+                 f"CMAKE_CXX_COMPILER:FILEPATH={compiler}\nCMAKE_PROJECT_VERSION:STATIC=1.2.3\n"
+                 f"ALIYUN_ECS_CIVETWEB_SOURCE:PATH={civetweb}\n")
+        include = civetweb or "../_civetweb-1.16"
+        archives = [os.path.join(self.source, "build", name) for name in self.ARCHIVES]
+        self.put("build/static/build.ninja", f"""
+rule compile
+  command = {compiler} -MD -MF $out.d -I ../_static/include -I {include}/include -c $in -o $out
+  depfile = $out.d
+  deps = gcc
+rule archive
+  command = mkdir -p ../_static/lib && ar rcs $out
+rule link
+  command = {compiler} -static $in -o $out
+build main.o: compile ../../main.cc
+build {self.PROGRAM}: link main.o {" ".join(archives)}
+""" + "".join(f"build {name}: archive\n" for name in archives))
+        subprocess.run(["ninja", "-C", self.build, self.PROGRAM], check=True, stdout=subprocess.PIPE)
+        done = bill(self.PROGRAM, build=self.build)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.document = json.loads(done.stdout)
+        return {component["name"]: component for component in self.document["components"]}
+
+    def test_lists_every_source_that_is_compiled_in(self):
+        found = self.components()
+        with open(os.path.join(self.source, "exporter", "packaging", "sources"), encoding="utf-8") as lines:
+            listed = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+        self.assertGreater(len(listed), 3)
+        for name, _, file, checksum in listed:
+            self.assertIn({"type": "distribution", "url": file, "hashes": [{"alg": "SHA-256", "content": checksum}]},
+                          found[name]["externalReferences"])
+        linkages = {name: properties(found[name], "linkage") for name, *_ in listed}
+        self.assertEqual(linkages, {"civetweb": ["source"], "curl": ["archive"], "prometheus-cpp": ["archive"]})
+        self.assertEqual(properties(found["libc6-dev"], "linkage"), ["archive"])
+
+    def test_tells_upstream_from_what_debian_has_mended(self):
+        curl = self.components()["curl"]
+        (patches,) = [patch["diff"]["url"] for patch in curl["pedigree"]["patches"]]
+        self.assertEqual(f"curl_{curl['version']}.debian.tar.xz", patches)
+        (upstream,) = curl["pedigree"]["ancestors"]
+        self.assertTrue(curl["version"].startswith(upstream["version"] + "-"))
+        self.assertRegex(curl["purl"], r"^pkg:deb/debian/curl@[^?]+\?arch=source&distro=bookworm$")
+
+    def test_takes_a_copy_of_civetweb_for_what_it_is(self):
+        self.put("elsewhere/include/civetweb.h", '#define CIVETWEB_VERSION "1.17"\n')
+        civetweb = self.components(os.path.join(self.source, "elsewhere"))["civetweb"]
+        self.assertEqual((civetweb["version"], civetweb["purl"]), ("1.17", "pkg:generic/civetweb@1.17"))
+        self.assertNotIn("externalReferences", civetweb)
+
+    def test_is_what_the_schema_of_cyclonedx_allows(self):
+        need_schemas(self)
+        self.components()
+        self.assertEqual(violations(self.document), [])
 
 
 if __name__ == "__main__":

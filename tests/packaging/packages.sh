@@ -140,7 +140,8 @@ exporter=$!
 children+=("$exporter")
 web=$(wait_for "$here/exporter" 'msg=listening address=([^ ]+)')
 wait_for "$here/exporter" '(first fill complete)' >/dev/null
-curl -sf "http://$web/metrics" | grep -qx 'aliyun_ecs_metadata_up 1' || die "the page says that nothing is up."
+curl -sf "http://$web/metrics" >"$here/page" || die "the page cannot be had."
+grep -qx 'aliyun_ecs_metadata_up 1' "$here/page" || die "the page says that nothing is up."
 in_root /usr/lib/nagios/plugins/check_aliyun_ecs --check spot --exporter "http://$web"
 kill "$exporter"
 wait "$exporter" || die "the exporter did not end well: $(tail -n 3 "$here/exporter")"
@@ -174,8 +175,9 @@ ok "a purge leaves nothing"
 exporter/packaging/build-packages.sh --rpm "$here/rpm" >/dev/null
 default_flags=$(rpm -qp --qf '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' "$here"/rpm/aliyun-ecs-exporter-*.rpm | grep " $default\$")
 [[ $default_flags == "cn $default" ]] || die "$default is no %config(noreplace): $default_flags"
+rpm -qp --scripts "$here"/rpm/aliyun-ecs-exporter-*.rpm >"$here/scripts"
 for scriptlet in postinstall preuninstall postuninstall; do
-  rpm -qp --scripts "$here"/rpm/aliyun-ecs-exporter-*.rpm | grep -q "^$scriptlet scriptlet" || die "no $scriptlet."
+  grep -q "^$scriptlet scriptlet" "$here/scripts" || die "no $scriptlet."
 done
 for rpm in "$here"/rpm/*.rpm; do
   name=$(rpm -qp --qf '%{NAME}' "$rpm")

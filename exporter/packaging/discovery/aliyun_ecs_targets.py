@@ -84,8 +84,10 @@ class Cloud:
             key, _, value = tag.partition("=")
             command += [f"--Tag.{number}.Key", key, f"--Tag.{number}.Value", value]
         try:
+            # It reads the role's credential in hardened mode, or not at all.
             done = subprocess.run([*command, *more], stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=CALL_TIMEOUT, check=False)
+                                  timeout=CALL_TIMEOUT, check=False,
+                                  env={**os.environ, "ALIBABA_CLOUD_IMDSV1_DISABLED": "true"})
         except subprocess.TimeoutExpired:
             raise Failure(f"{options.aliyun} did not answer in {CALL_TIMEOUT} s") from None
         except OSError as error:
@@ -150,9 +152,12 @@ def address(instance):
     vpc = field(instance, "VpcAttributes", dict, {})
     for each in listed(vpc, "PrivateIpAddress", "IpAddress") + listed(instance, "InnerIpAddress", "IpAddress"):
         try:
-            parsed = ipaddress.ip_address(each)
+            # The zone of an IPv6 address may be any text.
+            parsed = ipaddress.ip_address(each) if "%" not in each else None
         except ValueError:
-            raise Failure("the answer of DescribeInstances is malformed at IpAddress") from None
+            parsed = None
+        if parsed is None:
+            raise Failure("the answer of DescribeInstances is malformed at IpAddress")
         return f"[{parsed}]" if parsed.version == 6 else str(parsed)
     return None
 
