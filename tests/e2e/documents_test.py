@@ -32,8 +32,7 @@ FOREIGN = set("""
     demo.sh: --once
     docker: --build --cap-drop --network --read-only --rm --target --user --wait
     kubectl: --delete-emptydir-data --from-file --grace-period --ignore-daemonsets --load-restrictor
-    node_exporter: --collector.textfile.directory
-    prometheus: --config.file --storage.tsdb.path
+    prometheus: --config.file
     promtool: --lint-fatal
     systemctl, journalctl: --grep --lines --no-pager --now --property --since
     tests/run.sh: --full""".split())
