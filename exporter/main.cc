@@ -394,18 +394,8 @@ bool NeedsClientCertificate(const TlsConfig& tls) {
          tls.client_auth == ClientAuth::kRequireAndVerifyClientCert;
 }
 
-// `--healthcheck`: a container FROM scratch has no other program that could ask.
-int CheckHealth(const Options& options) {
-  if (options.listen_addresses.empty() || options.listen_addresses.front().port == 0) {
-    Complain("--healthcheck: the settings do not say at which port the exporter listens");
-    return kFailed;
-  }
-  ListenAddress address = options.listen_addresses.front();
-  if (address.host.empty() || address.host == "0.0.0.0") address.host = "127.0.0.1";
-  if (address.host == "[::]") address.host = "[::1]";
-  const auto tls = options.web_config_file.empty()
-                       ? std::nullopt
-                       : ReadWebConfig(options.web_config_file).config.tls;
+// nullopt: healthy; otherwise why not.
+std::optional<std::string> AskHealth(const ListenAddress& address, const std::optional<TlsConfig>& tls) {
   OperatorAccess access;
   access.verify_server = false;
   const bool expects_refusal = tls && NeedsClientCertificate(*tls);
@@ -417,12 +407,37 @@ int CheckHealth(const Options& options) {
   request.timeout = std::chrono::seconds(2);
   request.max_body_bytes = 1024;
   const auto response = transport.Perform(request, std::stop_token());
-  if (response && response->status == 200) return kDone;
+  if (response && response->status == 200) return std::nullopt;
+  if (response) return "it answers with status " + std::to_string(response->status);
   // That it ends the handshake is an answer, too.
-  if (!response && expects_refusal && response.error().code == ErrorCode::kMalformed) return kDone;
-  Complain("--healthcheck: " + address.ToString() + ": " +
-           (response ? "it answers with status " + std::to_string(response->status)
-                     : response.error().message));
+  if (expects_refusal && response.error().code == ErrorCode::kMalformed) return std::nullopt;
+  return response.error().message;
+}
+
+// `--healthcheck`: a container FROM scratch has no other program that could ask.
+int CheckHealth(const Options& options) {
+  if (options.listen_addresses.empty() || options.listen_addresses.front().port == 0) {
+    Complain("--healthcheck: the settings do not say at which port the exporter listens");
+    return kFailed;
+  }
+  ListenAddress address = options.listen_addresses.front();
+  if (address.host.empty() || address.host == "0.0.0.0") address.host = "127.0.0.1";
+  if (address.host == "[::]") address.host = "[::1]";
+  WebConfigReading web;
+  if (!options.web_config_file.empty()) web = ReadWebConfig(options.web_config_file);
+  std::vector<std::optional<TlsConfig>> ways{web.config.tls};
+  // The file may have changed since, for the next start, or be wrong; the exporter goes on as it was.
+  ways.push_back(web.config.tls ? std::nullopt : std::optional(TlsConfig()));
+  if (!web.complaints.empty()) {
+    ways.emplace_back(TlsConfig())->client_auth = ClientAuth::kRequireAnyClientCert;
+  }
+  std::string first_trouble;
+  for (const auto& tls : ways) {
+    const auto trouble = AskHealth(address, tls);
+    if (!trouble) return kDone;
+    if (first_trouble.empty()) first_trouble = *trouble;
+  }
+  Complain("--healthcheck: " + address.ToString() + ": " + first_trouble);
   return kFailed;
 }
 

@@ -451,7 +451,9 @@ class Reader {
 
   // Of what was given and of the defaults.
   [[nodiscard]] Settings MakeSettings() const;
-  [[nodiscard]] Options MakeOptions();
+  // `healthcheck`: for one that only asks. The exporter that it asks goes on with the web configuration
+  // as it was before it became wrong.
+  [[nodiscard]] Options MakeOptions(bool healthcheck);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
@@ -559,7 +561,7 @@ Settings Reader::MakeSettings() const {
   return settings;
 }
 
-Options Reader::MakeOptions() {
+Options Reader::MakeOptions(bool healthcheck) {
   Options options;
   const Settings settings = MakeSettings();
   for (const Setting& setting : kSettings) {
@@ -592,7 +594,7 @@ Options Reader::MakeOptions() {
       Complain(fmt::format("--{}: it must be another file than --{}", one->first, other->first));
     }
   }
-  if (!options.web_config_file.empty()) {
+  if (!options.web_config_file.empty() && !healthcheck) {
     for (const auto& complaint : WebConfigComplaints(options.web_config_file)) {
       Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
     }
@@ -709,7 +711,7 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     }
     reader.Give(name, std::move(values));
   }
-  invocation.options = reader.MakeOptions();
+  invocation.options = reader.MakeOptions(healthcheck);
   invocation.settings = reader.MakeSettings();
   invocation.complaints = reader.complaints();
   if (!invocation.complaints.empty()) {

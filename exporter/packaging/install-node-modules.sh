@@ -15,7 +15,9 @@ command -v npm >/dev/null || {
 mkdir -p "$dir"
 cp "$folder/package.json" "$folder/package-lock.json" "$dir"
 echo "Installing the packages of $folder"
-(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1) || {
+# A registry that does not answer within a minute is asked again; npm itself would wait for five.
+(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --fetch-timeout=60000 --loglevel=error \
+  >npm.log 2>&1) || {
   tail -n 20 "$dir/npm.log" >&2
   echo "install-node-modules.sh: npm could not install them; its last words are above." >&2
   exit 1

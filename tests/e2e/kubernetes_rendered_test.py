@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.parse
 
 import harness
 import kubernetes_files
@@ -27,9 +28,20 @@ PROMTOOLS = [shutil.which("promtool", path=path) for path in (
 # kubectl apply keeps the object in an annotation; this is what all of them may take.
 ANNOTATIONS = 256 * 1024
 
+POD, STRAIGHT = "pod-network", "straight-to-alertmanager"
+
+# Of the pod, in its environment.
+FIELDS = ("status.hostIP", "metadata.namespace", "spec.nodeName")
+
 # What may be in a pod under Pod Security "restricted", of the volumes.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "name", "persistentVolumeClaim",
            "projected", "secret"}
+
+
+def everything(text):
+    """kustomization.yaml as somebody would change it who wants it all, and has namespaces of other names."""
+    return uncomment(text).replace("namespace: aliyun-ecs", "namespace: elsewhere").replace(
+        ".monitoring.svc:", ".observability.svc:")
 
 
 def uncomment(text):
@@ -45,22 +57,32 @@ def render(folder):
     return objects_of(done.stdout)
 
 
-def render_all_parts():
-    """As somebody would change it who wants everything, under another namespace."""
+def render_changed(change):
+    """With kustomization.yaml as that makes it."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("dashboards", "docker/kubernetes"):
             shutil.copytree(os.path.join(harness.SOURCE, part), os.path.join(folder, part))
         path = os.path.join(folder, "docker", "kubernetes", "kustomization.yaml")
-        text = uncomment(read(path)).replace("namespace: aliyun-ecs", "namespace: elsewhere")
+        text = change(read(path))
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         return render(os.path.dirname(path))
 
 
+def render_parts(*parts):
+    """With these alone, in this order."""
+    def change(text):
+        if STRAIGHT in parts:
+            text = re.sub(r"# (?=- (?:\w+_ALERTMANAGER_URL|EXTERNAL_LABELS)=)", "", text)
+        return re.sub(r"^components:\n(?:  .*\n)+", f"components: {json.dumps(parts)}\n", text,
+                      flags=re.MULTILINE)
+    return render_changed(change)
+
+
 @functools.cache
 def variants():
     return {"shipped": render(FOLDER), "simulator": render(os.path.join(FOLDER, "simulator")),
-            "everything": render_all_parts()}
+            "everything": render_changed(everything)}
 
 
 def of_kind(objects, kind):
@@ -83,6 +105,15 @@ def exporter_of(objects):
     pod = only(objects, "DaemonSet")["spec"]["template"]["spec"]
     (found,) = [each for each in pod["containers"] if each["name"] == "exporter"]
     return found
+
+
+def command_line(container):
+    """What runs: the ENTRYPOINT of the image, which is the stage of that name, unless the pod says otherwise."""
+    dockerfile = read(os.path.join(harness.SOURCE, "docker", "Dockerfile"))
+    stage = re.search(rf"^FROM \S+ AS {container['name']}\n(.*?)(?:^FROM|\Z)", dockerfile,
+                      re.MULTILINE | re.DOTALL)[1]
+    entrypoint = json.loads(re.search(r"^ENTRYPOINT (.+)", stage, re.MULTILINE)[1])
+    return container.get("command", entrypoint) + container.get("args", [])
 
 
 def environment_of(objects, fields):
@@ -191,8 +222,11 @@ class RenderedTest(harness.Case):
         for kind in ("PodMonitor", "PrometheusRule"):
             for each in of_kind(objects, kind).values():
                 self.assertEqual(each["metadata"]["labels"], {"release": "kube-prometheus-stack"})
-        self.assertIn("ALIYUN_ECS_EXPORTER_METRICS_INSTANCE_TAGS", environment_of(objects, {
-            "status.hostIP": "", "metadata.namespace": "", "spec.nodeName": ""}))
+        settings = dict(re.findall(r"^ +- ([A-Z_]+)=(.*)", everything(read(os.path.join(
+            FOLDER, "kustomization.yaml"))), re.MULTILINE))
+        self.assertIn("EXTERNAL_LABELS", settings)
+        found = environment_of(objects, dict.fromkeys(FIELDS, ""))
+        self.assertEqual({key: found.get(key) for key in settings}, settings)
 
     def test_the_schemas_accept_it(self):
         for name, objects in variants().items():
@@ -201,7 +235,8 @@ class RenderedTest(harness.Case):
 
     def test_the_schemas_refuse_what_is_wrong(self):
         def change(kind, path, value):
-            wrong = json.loads(json.dumps(only(variants()["everything"], kind)))
+            found = of_kind(variants()["everything"], kind)
+            wrong = json.loads(json.dumps(found[min(found)]))
             place = wrong
             for key in path[:-1]:
                 place = place[key]
@@ -275,11 +310,19 @@ class RenderedTest(harness.Case):
             self.assertEqual(exporter[probe]["httpGet"], {"path": path, "port": port["name"]})
             self.page(path)
 
-    def test_the_simulator_is_where_the_exporter_looks(self):
+    def test_the_programs_run_without_flags(self):
+        for name, objects in variants().items():
+            for container in only(objects, "DaemonSet")["spec"]["template"]["spec"]["containers"]:
+                self.assertEqual(command_line(container), [f"/aliyun_ecs_{container['name']}"], name)
+
+    def test_the_simulator_is_where_the_exporter_looks_and_on_loopback(self):
         variables = environment_of(variants()["simulator"], {})
         text = subprocess.run([harness.SIMULATOR, "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.assertEqual(variables["ALIYUN_ECS_EXPORTER_METADATA_URL"],
-                         "http://" + re.search(r"to serve metadata on.*?\((127\S+)\)", text)[1])
+        metadata, control = (re.search(rf"HOST:PORT to serve {what} on.*?\((\S+:\d+)\)", text)[1]
+                             for what in ("metadata", "the control API"))
+        self.assertEqual(variables["ALIYUN_ECS_EXPORTER_METADATA_URL"], "http://" + metadata)
+        for address in (metadata, control):
+            self.assertEqual(address.rpartition(":")[0], "127.0.0.1")
 
     def test_the_dashboards_are_those_of_the_folder(self):
         maps = of_kind(variants()["shipped"], "ConfigMap")
@@ -337,17 +380,44 @@ class RenderedTest(harness.Case):
         self.assertEqual(own, {**external, **{
             key: value for key, value in target.items() if not key.startswith("__")}})
 
-    def test_the_policy_lets_through_what_is_needed(self):
-        objects = variants()["everything"]
-        policy = only(objects, "NetworkPolicy")["spec"]
-        labels = only(objects, "DaemonSet")["spec"]["template"]["metadata"]["labels"]
-        self.assertEqual(policy["podSelector"]["matchLabels"], labels)
+    def assert_the_policies_let_through_what_is_needed(self, objects, monitoring):
+        """That, and nothing else; on the host's network, that none selects the pod."""
+        template = only(objects, "DaemonSet")["spec"]["template"]
+        policies = [each["spec"] for each in of_kind(objects, "NetworkPolicy").values()
+                    if each["spec"]["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()]
+        if template["spec"]["hostNetwork"]:
+            self.assertEqual(policies, [])
+            return
+        allowed = {kind: [rule for policy in policies if kind in policy["policyTypes"]
+                          for rule in policy[kind.lower()]] for kind in ("Ingress", "Egress")}
+
+        def tcp(port):
+            return [{"port": port, "protocol": "TCP"}]
+
+        def namespace(name):
+            return [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]
+
+        self.assertEqual(allowed["Ingress"], [{"from": namespace(monitoring), "ports": tcp("metrics")}])
         text = subprocess.run([harness.EXPORTER, "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
         address = re.search(r"--metadata.url URL=http://(\S+)", text)[1]
-        self.assertEqual(policy["egress"][0], {"to": [{"ipBlock": {"cidr": f"{address}/32"}}],
-                                               "ports": [{"port": 80, "protocol": "TCP"}]})
-        self.assertEqual([rule["ports"] for rule in policy["ingress"]],
-                         [[{"port": "metrics", "protocol": "TCP"}]])
+        needed = [{"to": [{"ipBlock": {"cidr": f"{address}/32"}}], "ports": tcp(80)}]
+        variables = environment_of(objects, dict.fromkeys(FIELDS, ""))
+        if "ALIYUN_ECS_EXPORTER_ALERTMANAGER_URL" in variables:
+            service = urllib.parse.urlsplit(variables["ALIYUN_ECS_EXPORTER_ALERTMANAGER_URL"])
+            needed += [{"ports": [{"port": 53, "protocol": "UDP"}, *tcp(53)]},
+                       {"to": namespace(service.hostname.split(".")[1]), "ports": tcp(service.port)}]
+        self.assertCountEqual(allowed["Egress"], needed)
+
+    def test_the_policies_let_through_what_is_needed(self):
+        for parts in ((), (POD,), (STRAIGHT,), (POD, STRAIGHT), (STRAIGHT, POD)):
+            with self.subTest(parts):
+                objects = render_parts(*parts)
+                self.assertEqual(only(objects, "DaemonSet")["spec"]["template"]["spec"]["hostNetwork"],
+                                 POD not in parts)
+                self.assertEqual("ALIYUN_ECS_EXPORTER_ALERTMANAGER_LABEL" in environment_of(
+                    objects, dict.fromkeys(FIELDS, "")), STRAIGHT in parts)
+                self.assert_the_policies_let_through_what_is_needed(objects, "monitoring")
+        self.assert_the_policies_let_through_what_is_needed(variants()["everything"], "observability")
 
     def test_each_notice_is_told_by_itself_and_at_once(self):
         configs = of_kind(variants()["everything"], "AlertmanagerConfig")

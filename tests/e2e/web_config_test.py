@@ -246,11 +246,17 @@ class WebConfigTest(harness.Case):
                 self.assertIn(self.web, words)
                 self.assertEqual(words.count("\n"), 1, words)
 
-    def test_is_not_healthy_by_the_other_protocol(self):
-        self.start_guarded(TLS + "}")
-        self.assertEqual(self.healthcheck()[0], 1)
-        self.start_guarded("")
-        self.assertEqual(self.healthcheck(f"--web.config.file={self.write(TLS + '}')}")[0], 1)
+    def test_is_healthy_while_the_changed_file_is_wrong_or_waits_for_a_restart(self):
+        demanding = TLS + ", client_auth_type: RequireAnyClientCert}"
+        wrong = (TLS, "basic_auth_users: {prometheus: x}")
+        for text, others in (("", (*wrong, TLS + "}")), (TLS + "}", (*wrong, "")), (demanding, wrong)):
+            for other in others:
+                with self.subTest(before=text, after=other):
+                    program = self.start_guarded(text)
+                    config = f"--web.config.file={self.write(other)}"
+                    self.assertEqual(self.healthcheck(config), (0, ""))
+                    program.stop()
+                    self.assertEqual(self.healthcheck(config)[0], 1)
 
     def test_lets_in_only_the_names_that_are_allowed(self):
         for kind in ("RequireAndVerifyClientCert", "RequireAnyClientCert"):
