@@ -30,6 +30,7 @@ FOREIGN = set("""
     curl: --fail --max-time --noproxy
     dashboard_data.py: --end --port --serve
     demo.sh: --once
+    git: --short
     docker: --build --build-arg --cap-drop --network --read-only --rm --target --user --wait
     kubectl: --delete-emptydir-data --from-file --grace-period --ignore-daemonsets --load-restrictor
     prometheus: --config.file
