@@ -38,6 +38,8 @@ clean_up() {
   [[ -z $containers ]] || timeout 60 docker rm -f $containers >/dev/null 2>&1 || true
   for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
   wait
+  # What the daemon leaves: the network name space of builds.
+  awk -v below="$scratch/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n 1 umount
   rm -rf "$scratch"
 }
 trap clean_up EXIT
