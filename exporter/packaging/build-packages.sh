@@ -41,10 +41,11 @@ else
   CFLAGS=$(rpm --eval '%{optflags}') CXXFLAGS="$(rpm --eval '%{optflags}') -DNDEBUG"
   LDFLAGS=$(rpm --eval '%{?build_ldflags}')
 fi
-export CFLAGS CXXFLAGS LDFLAGS
 
 umask 022 # CPack packs files and folders with the rights that they get here
 options=(
+  # Else those of an earlier run would stay.
+  "-DCMAKE_C_FLAGS=$CFLAGS" "-DCMAKE_CXX_FLAGS=$CXXFLAGS" "-DCMAKE_EXE_LINKER_FLAGS=$LDFLAGS"
   "-DALIYUN_ECS_PACKAGE_RELEASE=${ALIYUN_ECS_PACKAGE_RELEASE:-1}"
   "-DALIYUN_ECS_CIVETWEB_SOURCE=${ALIYUN_ECS_CIVETWEB_SOURCE-}"
 )

@@ -78,15 +78,17 @@ apt_in_root() {
     die "apt-get $1 failed; its last words are above."
   }
 }
-put_in_root() { # DIR
+put_in_root() { # DIR; "debs" are what apt shall install
   rm -rf "$root/packages"
   cp -r "$1" "$root/packages"
+  debs=("$root"/packages/*.deb)
+  debs=("${debs[@]#"$root"}")
 }
 apt_in_root update
 
 # As apt finds them, so that what remains afterwards is the packages' own doing.
 put_in_root "$here/1"
-mapfile -t needed < <(in_root sh -c 'apt-get install -s --no-install-recommends /packages/*.deb' |
+mapfile -t needed < <(in_root apt-get install -s --no-install-recommends "${debs[@]}" |
   sed -n 's/^Inst \([^ ]*\).*/\1/p' | grep -vxF "$(printf '%s\n' "${packages[@]}")")
 apt_in_root install "${needed[@]}"
 
@@ -100,7 +102,7 @@ listing >"$here/before"
 
 # --- installed
 
-apt_in_root install /packages/*.deb
+apt_in_root install "${debs[@]}"
 ok "installed from Debian 12 alone, without systemd running"
 in_root aliyun_ecs_exporter --version
 in_root aliyun_ecs_simulator --version
@@ -152,7 +154,7 @@ ok "daemon, simulator and plugin work together, with no right and as nobody in p
 
 echo 'ALIYUN_ECS_EXPORTER_LOG_LEVEL=warn' >>"$root$default"
 put_in_root "$here/2"
-apt_in_root install /packages/*.deb
+apt_in_root install "${debs[@]}"
 # shellcheck disable=SC2016
 [[ $(in_root dpkg-query -W -f '${Version}' aliyun-ecs-exporter) == *-2 ]] || die "it was not upgraded."
 grep -qx 'ALIYUN_ECS_EXPORTER_LOG_LEVEL=warn' "$root$default" || die "the upgrade lost the settings."
