@@ -167,9 +167,11 @@ docker rm -f simulator exporter distrustful trusting >/dev/null
 stand_in() { # IMAGE PROGRAM TOOL...
   local folder=$scratch/stand-in program=$2 tool
   rm -rf "$folder"
-  mkdir "$folder"
-  for tool in "${@:2}"; do cp -L "$(command -v "$tool")" "$folder/"; done
-  printf 'FROM debian:bookworm-slim\nCOPY * /bin/\nUSER 65534:65534\nENTRYPOINT ["/bin/%s"]\n' "$program" >"$folder/Dockerfile"
+  mkdir -p "$folder/bin" "$folder/share"
+  for tool in "${@:2}"; do cp -L "$(command -v "$tool")" "$folder/bin/"; done
+  # Debian's Alertmanager has its templates beside it, upstream's within.
+  cp -L "$(dirname "$(command -v prometheus-alertmanager)")"/../share/prometheus/alertmanager/*.tmpl "$folder/share/"
+  printf 'FROM debian:bookworm-slim\nCOPY bin /bin/\nCOPY share /usr/share/prometheus/alertmanager\nUSER 65534:65534\nENTRYPOINT ["/bin/%s"]\n' "$program" >"$folder/Dockerfile"
   docker build --pull=false -q -t "$1" "$folder" >/dev/null
 }
 image_of() { "${compose[@]}" config | python3 -c "
@@ -178,12 +180,16 @@ print(yaml.safe_load(sys.stdin)['services']['$1']['image'])"; }
 printf '#!/bin/sh\nexec busybox wget "$@"\n' >"$scratch/wget"
 chmod 755 "$scratch/wget"
 export PATH=$scratch:$PATH
-stand_in "$(image_of prometheus)" prometheus promtool
+stand_in "$(image_of prometheus)" prometheus busybox wget
 stand_in "$(image_of alertmanager)" prometheus-alertmanager amtool
 stand_in "$(image_of node_exporter)" prometheus-node-exporter busybox wget
 
 "${compose[@]}" up -d --no-build simulator exporter alertmanager prometheus node_exporter >"$scratch/compose.log" 2>&1 ||
-  { cat "$scratch/compose.log" >&2; die "compose.yaml's stack does not start."; }
+  {
+    cat "$scratch/compose.log" >&2
+    "${compose[@]}" logs --no-color --tail=10 >&2
+    die "compose.yaml's stack does not start."
+  }
 for service in exporter alertmanager prometheus node_exporter; do
   await 120 "$service of compose.yaml is not healthy" is_healthy "$("${compose[@]}" ps -q "$service")"
 done
