@@ -171,7 +171,8 @@ stand_in() { # IMAGE PROGRAM TOOL...
   for tool in "${@:2}"; do cp -L "$(command -v "$tool")" "$folder/bin/"; done
   # Debian's Alertmanager has its templates beside it, upstream's within.
   cp -L "$(dirname "$(command -v prometheus-alertmanager)")"/../share/prometheus/alertmanager/*.tmpl "$folder/share/"
-  printf 'FROM debian:bookworm-slim\nCOPY bin /bin/\nCOPY share /usr/share/prometheus/alertmanager\nUSER 65534:65534\nENTRYPOINT ["/bin/%s"]\n' "$program" >"$folder/Dockerfile"
+  printf '%s\n' 'FROM debian:bookworm-slim' 'COPY bin /bin/' 'COPY share /usr/share/prometheus/alertmanager' \
+    'USER 65534:65534' "ENTRYPOINT [\"/bin/$program\"]" >"$folder/Dockerfile"
   docker build --pull=false -q -t "$1" "$folder" >/dev/null
 }
 image_of() { "${compose[@]}" config | python3 -c "
