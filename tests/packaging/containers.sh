@@ -36,8 +36,12 @@ clean_up() {
   containers=$(timeout 20 docker ps -aq 2>/dev/null || true)
   # shellcheck disable=SC2086  # one word each
   [[ -z $containers ]] || timeout 60 docker rm -f $containers >/dev/null 2>&1 || true
+  timeout 20 docker network prune -f >/dev/null 2>&1 || true
   for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
   wait
+  # The machine's own network as it was.
+  [[ ! -f $scratch/rules ]] || iptables-restore <"$scratch/rules"
+  [[ ! -f $scratch/no-bridge ]] || ip link delete docker0 2>/dev/null || true
   # What the daemon leaves: the network name space of builds.
   awk -v below="$scratch/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n 1 umount
   rm -rf "$scratch"
@@ -75,6 +79,8 @@ if [[ ! -f $base ]]; then
   rm -rf "$scratch/root"
 fi
 
+[[ -e /sys/class/net/docker0 ]] || touch "$scratch/no-bridge"
+iptables-save >"$scratch/rules"
 dockerd --data-root="$scratch/data" --exec-root="$scratch/exec" --pidfile="$scratch/dockerd.pid" \
   -H "$DOCKER_HOST" --storage-driver=overlay2 >"$scratch/dockerd.log" 2>&1 &
 children+=($!)
