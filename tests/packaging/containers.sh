@@ -36,8 +36,12 @@ clean_up() {
   containers=$(timeout 20 docker ps -aq 2>/dev/null || true)
   # shellcheck disable=SC2086  # one word each
   [[ -z $containers ]] || timeout 60 docker rm -f $containers >/dev/null 2>&1 || true
+  timeout 20 docker network prune -f >/dev/null 2>&1 || true
   for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
   wait
+  # The machine's own network as it was.
+  [[ ! -f $scratch/rules ]] || iptables-restore <"$scratch/rules"
+  [[ ! -f $scratch/no-bridge ]] || ip link delete docker0 2>/dev/null || true
   # What the daemon leaves: the network name space of builds.
   awk -v below="$scratch/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n 1 umount
   rm -rf "$scratch"
@@ -75,6 +79,8 @@ if [[ ! -f $base ]]; then
   rm -rf "$scratch/root"
 fi
 
+[[ -e /sys/class/net/docker0 ]] || touch "$scratch/no-bridge"
+iptables-save >"$scratch/rules"
 dockerd --data-root="$scratch/data" --exec-root="$scratch/exec" --pidfile="$scratch/dockerd.pid" \
   -H "$DOCKER_HOST" --storage-driver=overlay2 >"$scratch/dockerd.log" 2>&1 &
 children+=($!)
@@ -167,9 +173,12 @@ docker rm -f simulator exporter distrustful trusting >/dev/null
 stand_in() { # IMAGE PROGRAM TOOL...
   local folder=$scratch/stand-in program=$2 tool
   rm -rf "$folder"
-  mkdir "$folder"
-  for tool in "${@:2}"; do cp -L "$(command -v "$tool")" "$folder/"; done
-  printf 'FROM debian:bookworm-slim\nCOPY * /bin/\nUSER 65534:65534\nENTRYPOINT ["/bin/%s"]\n' "$program" >"$folder/Dockerfile"
+  mkdir -p "$folder/bin" "$folder/share"
+  for tool in "${@:2}"; do cp -L "$(command -v "$tool")" "$folder/bin/"; done
+  # Debian's Alertmanager has its templates beside it, upstream's within.
+  cp -L "$(dirname "$(command -v prometheus-alertmanager)")"/../share/prometheus/alertmanager/*.tmpl "$folder/share/"
+  printf '%s\n' 'FROM debian:bookworm-slim' 'COPY bin /bin/' 'COPY share /usr/share/prometheus/alertmanager' \
+    'USER 65534:65534' "ENTRYPOINT [\"/bin/$program\"]" >"$folder/Dockerfile"
   docker build --pull=false -q -t "$1" "$folder" >/dev/null
 }
 image_of() { "${compose[@]}" config | python3 -c "
@@ -178,12 +187,16 @@ print(yaml.safe_load(sys.stdin)['services']['$1']['image'])"; }
 printf '#!/bin/sh\nexec busybox wget "$@"\n' >"$scratch/wget"
 chmod 755 "$scratch/wget"
 export PATH=$scratch:$PATH
-stand_in "$(image_of prometheus)" prometheus promtool
+stand_in "$(image_of prometheus)" prometheus busybox wget
 stand_in "$(image_of alertmanager)" prometheus-alertmanager amtool
 stand_in "$(image_of node_exporter)" prometheus-node-exporter busybox wget
 
 "${compose[@]}" up -d --no-build simulator exporter alertmanager prometheus node_exporter >"$scratch/compose.log" 2>&1 ||
-  { cat "$scratch/compose.log" >&2; die "compose.yaml's stack does not start."; }
+  {
+    cat "$scratch/compose.log" >&2
+    "${compose[@]}" logs --no-color --tail=10 >&2
+    die "compose.yaml's stack does not start."
+  }
 for service in exporter alertmanager prometheus node_exporter; do
   await 120 "$service of compose.yaml is not healthy" is_healthy "$("${compose[@]}" ps -q "$service")"
 done
