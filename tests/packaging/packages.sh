@@ -71,7 +71,9 @@ fi
 mkdir "$root"
 tar -xf "$base" -C "$root"
 mount -t proc proc "$root/proc"
-in_root() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+# Those that shall be ended are begun with this itself: the process of a function is another.
+in_root=(chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)
+in_root() { "${in_root[@]}" "$@"; }
 apt_in_root() {
   in_root apt-get -qq -y --no-install-recommends "$@" </dev/null >"$here/apt.log" 2>&1 || {
     tail -n 20 "$here/apt.log" >&2
@@ -132,10 +134,10 @@ install -d -m 755 -o 64999 -g 64999 "$root$state"
 ln -s private/aliyun-ecs-exporter "$root/var/lib/aliyun-ecs-exporter"
 chmod 711 "$root/var/lib/private" # systemd shows the service its own folder there, and no other
 mapfile -t variables < <(sed -n 's/^Environment=//p' "$unit")
-in_root aliyun_ecs_simulator --listen-address=127.0.0.1:0 --control.listen-address=127.0.0.1:0 >"$here/simulator" 2>&1 &
+"${in_root[@]}" aliyun_ecs_simulator --listen-address=127.0.0.1:0 --control.listen-address=127.0.0.1:0 >"$here/simulator" 2>&1 &
 children+=($!)
 metadata=$(wait_for "$here/simulator" 'address=([^ ]+) for=metadata')
-in_root setpriv --reuid=64999 --regid=64999 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
+"${in_root[@]}" setpriv --reuid=64999 --regid=64999 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
   env "${variables[@]}" sh -c "umask 0077; set -a; . $default; exec $(sed -n 's/^ExecStart=//p' "$unit") \
     --metadata.url=http://$metadata --web.listen-address=127.0.0.1:0" >"$here/exporter" 2>&1 &
 exporter=$!
