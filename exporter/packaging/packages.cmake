@@ -62,8 +62,8 @@ a template for Zabbix.")
 aliyun_ecs_package(simulator aliyun-ecs-simulator net
   "Alibaba Cloud ECS instance metadata service in miniature"
   "It plays the metadata service of one or several made-up instances, with session
-tokens, spot notices, rotating RAM credentials, throttling and faults, for tests
-and drills of what depends on that service.")
+tokens, spot notices, rotating RAM credentials, throttling and faults, for
+tests and drills of what depends on that service.")
 
 set(CPACK_DEBIAN_EXPORTER_PACKAGE_DEPENDS "init-system-helpers (>= 1.54~)")
 set(CPACK_DEBIAN_EXPORTER_PACKAGE_SUGGESTS "prometheus, check-aliyun-ecs, aliyun-ecs-simulator")
