@@ -6,13 +6,16 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-build=$(cd "${1:-$top/build/check}" && pwd)
 unit=aliyun-ecs-exporter
 
 die() {
   printf 'unit.sh: %s\n' "$1" >&2
   exit 1
 }
+
+build=${1:-$top/build/check}
+[[ -x $build/aliyun_ecs_exporter ]] || die "$build holds no aliyun_ecs_exporter; 'tests/run.sh check' builds one."
+build=$(cd "$build" && pwd)
 
 ((EUID == 0)) || die "only root can boot a systemd."
 "$top/exporter/packaging/install-packages.sh" demo test
