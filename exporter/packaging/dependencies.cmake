@@ -102,7 +102,11 @@ if(ALIYUN_ECS_TESTS)
 endif()
 
 if(missing_dependencies)
+  set(sections build)
+  if(ALIYUN_ECS_TESTS)
+    string(APPEND sections " test")
+  endif()
   list(JOIN missing_dependencies "\n  " missing_dependencies)
   message(FATAL_ERROR "These are missing:\n  ${missing_dependencies}\n"
-    "On Debian 'exporter/packaging/install-packages.sh build' installs all that is needed.")
+    "On Debian 'exporter/packaging/install-packages.sh ${sections}' installs all that is needed.")
 endif()
