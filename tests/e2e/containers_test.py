@@ -81,6 +81,8 @@ class ContainersTest(harness.Case):
             self.assertIn(address.rsplit(":", 1)[1], instructions("EXPOSE")["simulator"][0].split())
         (health,) = instructions("HEALTHCHECK")["exporter"]
         self.assertEqual(json.loads(health.partition(" CMD ")[2]), ["/aliyun_ecs_exporter", "--healthcheck"])
+        # NONE in front would switch it off.
+        self.assertRegex(health, r"^(--[a-z-]+=\d+s )+CMD ")
         checked = self.start(harness.EXPORTER, "--config.check", **self.services["exporter"]["environment"])
         self.assertEqual(checked.wait(), 0, checked.output)
 
