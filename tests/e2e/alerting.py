@@ -225,6 +225,16 @@ class Case(harness.Case):
         self.assertEqual(answer.status, 200, answer.body)
         return json.loads(answer.body)
 
+    def run_prometheus(self, program, config):
+        """Sets .prometheus, its address, once it answers with that configuration (YAML)."""
+        self.prometheus_program = self.start(
+            program, f"--config.file={self.file('prometheus.yml', config)}",
+            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
+        # 2.42 has the address behind the message, 3.5 has more between them.
+        listening, _ = self.prometheus_program.wait_for_all(
+            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
+        self.prometheus = listening[1]
+
     def start_prometheus(self, program, targets, rules):
         """Sets .prometheus, its address, and returns when it scrapes the targets, {instance: address}.
 
@@ -238,13 +248,7 @@ class Case(harness.Case):
             "scrape_configs": [{"job_name": JOB, "static_configs": [
                 {"targets": [address], "labels": {"instance": instance}}
                 for instance, address in targets.items()]}]}
-        self.prometheus_program = self.start(
-            program, f"--config.file={self.file('prometheus.json', json.dumps(config))}",
-            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
-        # 2.42 has the address behind the message, 3.5 has more between them.
-        listening, _ = self.prometheus_program.wait_for_all(
-            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
-        self.prometheus = listening[1]
+        self.run_prometheus(program, json.dumps(config))
         # It looks for Alertmanager some seconds after its start, and drops alerts till then.
         self.wait_until(lambda: len(self.ask_prometheus("alertmanagers")["activeAlertmanagers"]), 1)
         self.wait_until(lambda: self.values("up"), dict.fromkeys(targets, 1))

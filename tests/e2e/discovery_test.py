@@ -271,13 +271,7 @@ class PrometheusTest(DiscoveryCase):
     """The snippets of the page, with other addresses and paths, in a real Prometheus."""
 
     def start_with(self, snippet):
-        (program,) = self.need("prometheus")
-        self.prometheus_program = self.start(
-            program, f"--config.file={self.file('prometheus.yml', snippet)}",
-            f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0")
-        listening, _ = self.prometheus_program.wait_for_all(
-            r'Listening on".* address=(\S+)', "Server is ready to receive web requests")
-        self.prometheus = listening[1]
+        self.run_prometheus(*self.need("prometheus"), snippet)
 
     def targets(self, job):
         """What it scrapes: the labels, and those before relabelling, by instance."""
