@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""sbom.py BUILD PROGRAM [FILE]  writes what a built program is made of, as CycloneDX 1.5, to the
-                              standard output
+"""sbom.py BUILD PROGRAM [FILE]        writes what a built program is made of, as CycloneDX 1.5, to the
+                                    standard output
+sbom.py --licences BUILD PROGRAM    writes the texts of the licences of all that is in it
 
 BUILD is a build folder of Ninja, PROGRAM one of its programs. FILE is the program as it is shipped, when
 it was stripped after the build, say; its checksum is what the document names. SOURCE_DATE_EPOCH, if set,
@@ -119,6 +120,14 @@ def distribution():
     return told["ID"], told.get("VERSION_ID", "")
 
 
+def text_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        fail(f"{path} cannot be read, and holds a licence.")
+
+
 def debian_component(package):
     name, version, architecture, source = run(
         "dpkg-query", "-W", "-f", "${Package}\n${Version}\n${Architecture}\n${source:Package}",
@@ -131,12 +140,13 @@ def debian_component(package):
         "purl": f"pkg:deb/{who}/{name}@{quoted}?arch={architecture}{release}", "source": source}
 
 
-# What is built from the list "sources": the licence, for the tarball's copyright file is not at hand any more,
-# and where its files are below the folder "build" of the source.
+# What is built from the list "sources": the licence, where its files are below the folder "build" of the
+# source, and which of them has the licence's text.
 VENDORED = {
-    "civetweb": ("MIT", ["_civetweb-"]),
-    "curl": ("curl", ["_static/include/curl/", "_static/lib/libcurl"]),
-    "prometheus-cpp": ("MIT", ["_static/include/prometheus/", "_static/lib/libprometheus-cpp"])}
+    "civetweb": ("MIT", ["_civetweb-"], "_civetweb-1.16/LICENSE.md"),
+    "curl": ("curl", ["_static/include/curl/", "_static/lib/libcurl"], "_static/licences/curl"),
+    "prometheus-cpp": ("MIT", ["_static/include/prometheus/", "_static/lib/libprometheus-cpp"],
+                       "_static/licences/prometheus-cpp")}
 
 
 class Vendored:
@@ -159,8 +169,16 @@ class Vendored:
         if self._civetweb and path.startswith(os.path.join(os.path.realpath(self._civetweb), "")):
             return "civetweb"
         starts = {os.path.join(self._source, "build", start): name
-                  for name, (_, paths) in VENDORED.items() for start in paths}
+                  for name, (_, paths, _) in VENDORED.items() for start in paths}
         return next((name for start, name in starts.items() if path.startswith(start)), None)
+
+    def licence(self, name):
+        if name == "civetweb" and self._civetweb:
+            return os.path.join(self._civetweb, "LICENSE.md")
+        return os.path.join(self._source, "build", VENDORED[name][2])
+
+    def own_licence(self):
+        return os.path.join(self._source, "LICENSE")
 
     def component(self, path):
         name = self._name(path)
@@ -243,13 +261,12 @@ def compiler_component(build):
             "properties": [{"name": "aliyun_ecs:linkage", "value": "compiler"}]}
 
 
-def document(build, program, shipped):
-    path = os.path.join(build, program)
-    shared = shared_libraries(path)
+def bill_of(build, program, vendored):
+    """With the shared libraries: their paths by soname."""
+    shared = shared_libraries(os.path.join(build, program))
     archives, read = built_from(build, program)
     if not shared:
         archives += runtime_archives(build)
-    vendored = Vendored(build)
     foreign = [name for name in read if not vendored.is_ours(name)]
     real = {soname: os.path.realpath(library) for soname, library in shared.items()}
     owners = packages_of({*real.values(), *archives, *foreign})
@@ -263,7 +280,33 @@ def document(build, program, shipped):
                    if not name.startswith(os.path.join(os.path.realpath(build), ""))}
     for name in one_of_each.values():
         bill.add(name, owners.get(name), "source")
+    return bill, real
 
+
+def licence_texts(build, program):
+    vendored = Vendored(build)
+    bill, _ = bill_of(build, program, vendored)
+    texts = {}  # what they are the licence of
+    for component in bill.finish():
+        name, linkage = component["name"], component["properties"][0]["value"]
+        if linkage == "shared":  # not in the program
+            continue
+        path = vendored.licence(name) if name in VENDORED else f"/usr/share/doc/{name}/copyright"
+        texts.setdefault(text_of(path), []).append(f"{name} {component['version']}")
+    common = sorted(set(re.findall(r"/usr/share/common-licenses/([A-Za-z0-9.-]*[A-Za-z0-9])", "".join(texts))))
+    line = "=" * 80
+    yield f"{program} is under the following licence, and contains the works named after it.\n"
+    yield text_of(vendored.own_licence())
+    for text, names in texts.items():
+        yield f"{line}\n{', '.join(names)}\n{line}\n\n{text}"
+    for name in common:
+        yield f"{line}\n{name} (referred to above)\n{line}\n\n" + text_of(
+            os.path.join("/usr/share/common-licenses", name))
+
+
+def document(build, program, shipped):
+    path = os.path.join(build, program)
+    bill, real = bill_of(build, program, Vendored(build))
     version = setting(build, "CMAKE_PROJECT_VERSION")
     reference = f"pkg:generic/{program}@{version}"
     components = bill.finish()
@@ -293,13 +336,19 @@ def document(build, program, shipped):
 
 
 def main(arguments):
-    if len(arguments) not in (2, 3):
-        fail("usage: sbom.py BUILD PROGRAM [FILE].")
+    texts = arguments[:1] == ["--licences"]
+    if texts:
+        del arguments[0]
+    if len(arguments) not in ((2,) if texts else (2, 3)):
+        fail("usage: sbom.py BUILD PROGRAM [FILE], or sbom.py --licences BUILD PROGRAM.")
     build, program = arguments[0], os.path.basename(arguments[1])
     shipped = arguments[2] if len(arguments) == 3 else os.path.join(build, program)
     for path in (os.path.join(build, program), shipped):
         if not os.path.isfile(path):
             fail(f"there is no {path}.")
+    if texts:
+        print("\n".join(licence_texts(build, program)), end="")
+        return
     print(json.dumps(document(build, program, shipped), indent=2))
 
 

@@ -62,7 +62,8 @@ class ContainersTest(harness.Case):
             with self.subTest(stage):
                 self.assertEqual(instructions("FROM")[stage], [f"scratch AS {stage}"])
                 self.assertEqual(instructions("COPY")[stage],
-                                 [f"--from=build /source/build/static/{program} /"])
+                                 [f"--from=build /source/build/static/{program} /",
+                                  f"--from=build /source/build/static/{program}.txt /licenses/"])
                 self.assertEqual(instructions("USER")[stage], ["65532:65532"])
                 (entry,) = instructions("ENTRYPOINT")[stage]
                 self.assertEqual(json.loads(entry)[0], f"/{program}")

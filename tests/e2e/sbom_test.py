@@ -24,6 +24,14 @@ def bill(program, *more, build=harness.BIN, **env):
         env=harness.environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def licences(program, build):
+    """What --licences writes, as pairs: the line of names, and the text below it."""
+    done = subprocess.run([sys.executable, "-B", SBOM, "--licences", build, program], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    parts = re.split(r"(?m)^={80}\n(.+)\n={80}\n\n", done.stdout)
+    return done, parts[0], list(zip(parts[1::2], parts[2::2]))
+
+
 def properties(component, name):
     return [p["value"] for p in component["properties"] if p["name"] == f"aliyun_ecs:{name}"]
 
@@ -119,6 +127,16 @@ class SbomTest(harness.Case):
         shipped = json.loads(bill("check_aliyun_ecs", SBOM).stdout)
         self.assertEqual(shipped["metadata"]["component"]["hashes"][0]["content"], checksum)
 
+    def test_writes_the_licences_of_what_is_in_a_program_and_not_of_what_it_loads(self):
+        done, own, others = licences("check_aliyun_ecs", harness.BIN)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        with open(os.path.join(harness.SOURCE, "LICENSE"), encoding="utf-8") as file:
+            self.assertIn(file.read(), own)
+        named = [name.split()[0] for names, _ in others for name in names.split(", ")]
+        self.assertIn("nlohmann-json3-dev", named)
+        self.assertFalse({name for name in named if name.startswith("lib") and not name.endswith("-dev")})
+        self.assertEqual(len(named), len(set(named)))
+
     def test_refuses_what_was_not_built(self):
         done = bill("no_program")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
@@ -193,6 +211,27 @@ build {self.PROGRAM}: link main.o {" ".join(archives)}
         linkages = {name: properties(found[name], "linkage") for name, *_ in listed}
         self.assertEqual(linkages, {"civetweb": ["source"], "curl": ["archive"], "prometheus-cpp": ["archive"]})
         self.assertEqual(properties(found["libc6-dev"], "linkage"), ["archive"])
+
+    def test_writes_the_licence_of_every_source_that_is_compiled_in(self):
+        self.components()
+        done, *_ = licences(self.PROGRAM, self.build)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"^sbom.py: \S+ cannot be read, and holds a licence\.\n$")
+        self.put("LICENSE", "of ours\n")
+        kept = {"curl": "_static/licences/curl", "prometheus-cpp": "_static/licences/prometheus-cpp",
+                "civetweb": "_civetweb-1.16/LICENSE.md"}
+        for name, path in kept.items():
+            self.put(f"build/{path}", f"the licence of {name}\n")
+        done, own, others = licences(self.PROGRAM, self.build)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("of ours\n", own)
+        texts = {names.split()[0]: text for names, text in others}
+        for name in kept:
+            self.assertEqual(texts[name].strip(), f"the licence of {name}")
+        # Debian's copyright files refer to some that every Debian has, and an image has not.
+        self.assertIn("GNU LESSER GENERAL PUBLIC LICENSE", texts["LGPL-2.1"])
+        libc = next(text for names, text in others if "libc6-dev " in names)
+        self.assertIn("GNU C Library", libc)
 
     def test_tells_upstream_from_what_debian_has_mended(self):
         curl = self.components()["curl"]

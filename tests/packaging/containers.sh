@@ -66,18 +66,7 @@ page_has() { fetch "http://$1/metrics" | grep -q "$2"; } # ADDRESS PATTERN
 published() { docker port "$1" "$2" | head -n 1; }        # CONTAINER PORT
 
 # ---- a base image and a daemon
-base=build/_roots/debian-bookworm-slim.tar
-if [[ ! -f $base ]]; then
-  say "making the base image with debootstrap"
-  # shellcheck source=exporter/packaging/debian-mirror.sh
-  . exporter/packaging/debian-mirror.sh
-  mkdir -p build/_roots
-  debootstrap --variant=minbase bookworm "$scratch/root" "$(debian_mirrors | head -n 1)" >"$scratch/debootstrap.log" 2>&1 ||
-    { tail "$scratch/debootstrap.log" >&2; die "debootstrap failed."; }
-  tar -C "$scratch/root" --exclude='./var/cache/apt/archives/*.deb' --exclude='./dev/*' -cf "$base.new" .
-  mv "$base.new" "$base"
-  rm -rf "$scratch/root"
-fi
+tests/packaging/bare-debian.sh build/_roots
 
 [[ -e /sys/class/net/docker0 ]] || touch "$scratch/no-bridge"
 iptables-save >"$scratch/rules"
@@ -85,7 +74,7 @@ dockerd --data-root="$scratch/data" --exec-root="$scratch/exec" --pidfile="$scra
   -H "$DOCKER_HOST" --storage-driver=overlay2 >"$scratch/dockerd.log" 2>&1 &
 children+=($!)
 await 60 "the Docker daemon does not come up" docker info
-docker import "$base" debian:bookworm-slim >/dev/null
+docker import build/_roots/bookworm.tar debian:bookworm-slim >/dev/null
 
 # ---- the images
 for target in exporter plugin simulator; do
@@ -100,10 +89,18 @@ for target in exporter plugin simulator; do
   size=$(docker image inspect -f '{{.Size}}' "aliyun-ecs-$target:$version")
   container=$(docker create "aliyun-ecs-$target:$version")
   # Docker itself adds files to a container that are in no image.
-  files=$(docker export "$container" | tar -t | grep -vxE '\.dockerenv|(dev|etc|proc|sys)/.*')
+  files=$(docker export "$container" | tar -t | LC_ALL=C sort |
+    grep -vxE '\.dockerenv|dev/(console|(pts|shm)/)?|etc/(hostname|hosts|mtab|resolv\.conf)?|(proc|sys)/')
+  licences=$(docker cp "$container:/licenses" - | tar -xO)
   docker rm "$container" >/dev/null
-  say "aliyun-ecs-$target:$version has $size bytes: $files"
-  [[ $files == *aliyun_ecs* && $files != *$'\n'* ]] || die "the image holds more than its program."
+  say "aliyun-ecs-$target:$version has $size bytes: ${files//$'\n'/ }"
+  program=aliyun_ecs_$target
+  [[ $target != plugin ]] || program=check_aliyun_ecs
+  wanted=$(printf '%s\n' "$program" licenses/ "licenses/$program.txt" | LC_ALL=C sort)
+  [[ $files == "$wanted" ]] || die "the image holds more than its program and its licences, or less."
+  for text in 'Apache License' 'libc6-dev ' 'GNU LESSER GENERAL PUBLIC LICENSE'; do
+    [[ $licences == *"$text"* ]] || die "the licences do not have the words \"$text\"."
+  done
   [[ $(docker run --rm "aliyun-ecs-$target:$version" --version 2>&1) == *"$version"* ]] || die "it is another version."
   ((size <= 8 * 1024 * 1024)) || die "that is more than 8 MiB."
 done

@@ -7,7 +7,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 here=$PWD/build/packages-test
-base=$PWD/build/_roots/bookworm.tar
 root=$here/root
 default=/etc/default/aliyun-ecs-exporter
 packages=(aliyun-ecs-exporter aliyun-ecs-simulator check-aliyun-ecs)
@@ -70,19 +69,9 @@ ok "the stripped exporter has $size bytes, of at most 2 MiB"
 
 # --- a bare Debian 12 with what the packages depend on
 
-# shellcheck source=exporter/packaging/debian-mirror.sh
-. exporter/packaging/debian-mirror.sh
-if [[ ! -f $base ]]; then
-  mkdir -p "${base%/*}"
-  read -r mirror < <(debian_mirrors) || die "apt names no mirror of Debian."
-  debootstrap --variant=minbase bookworm "$root" "$mirror" >"$here/debootstrap.log" 2>&1 ||
-    die "debootstrap failed: $(tail -n 3 "$here/debootstrap.log")"
-  tar -C "$root" --exclude='./var/cache/apt/archives/*.deb' -cf "$base.new" .
-  mv "$base.new" "$base"
-  rm -rf "$root"
-fi
+tests/packaging/bare-debian.sh build/_roots
 mkdir "$root"
-tar -xf "$base" -C "$root"
+tar -xf build/_roots/bookworm.tar -C "$root"
 mount -t proc proc "$root/proc"
 # Those that shall be ended are begun with this itself: the process of a function is another.
 in_root=(chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)

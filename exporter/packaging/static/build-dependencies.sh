@@ -38,7 +38,7 @@ build() { # NAME CMAKE-ARGUMENT...
 
 flags="-ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$dir=."
 arguments=("-DCMAKE_C_FLAGS=$flags" "-DCMAKE_CXX_FLAGS=$flags" "$@")
-rm -rf "${dir:?}"/{.recipe,bin,build,include,lib}
+rm -rf "${dir:?}"/{.recipe,bin,build,include,lib,licences}
 
 cares=$("${CC:-cc}" -print-file-name=libcares.a)  # CMake would take the shared one
 # c-ares finds a host by /etc/hosts and /etc/resolv.conf, for which a static glibc would load libraries.
@@ -57,5 +57,9 @@ build prometheus-cpp \
   -DENABLE_PULL=OFF -DENABLE_PUSH=OFF -DENABLE_TESTING=OFF -DENABLE_COMPRESSION=OFF \
   -DUSE_THIRDPARTY_LIBRARIES=OFF -DGENERATE_PKGCONFIG=OFF
 
+# For the images, which have nothing else that would carry them.
+mkdir "$dir/licences"
+cp "$dir/source/curl/COPYING" "$dir/licences/curl"
+cp "$dir/source/prometheus-cpp/LICENSE" "$dir/licences/prometheus-cpp"
 rm -rf "$dir/build" "$dir/source"
 printf '%s\n' "$recipe" >"$dir/.recipe"
