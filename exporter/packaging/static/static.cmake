@@ -35,7 +35,7 @@ foreach(target spdlog::spdlog spdlog::spdlog_header_only)
   target_link_libraries(${target} INTERFACE fmt::fmt)
 endforeach()
 
-# Position-independent all the same, for the addresses' randomness, with the relocations packed (half a MiB);
-# without its symbols.
+# Position-independent all the same, for the addresses' randomness, with the relocations packed where the linker
+# can (half a MiB; for arm64 it says that it cannot); without its symbols.
 add_compile_options(-ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2)
 add_link_options(-static-pie -s -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,pack-relative-relocs)
