@@ -4,19 +4,22 @@
 #
 #   exporter/demo.sh         runs until Ctrl-C and prints where to look
 #   exporter/demo.sh --once  prints the metrics page and ends
+#   --programs DIR           after those: does not build, but takes the programs of DIR
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-once=no
-case "$#:${1:-}" in
-  0:) ;;
-  1:--once) once=yes ;;
-  *)
-    echo "usage: exporter/demo.sh [--once]" >&2
-    exit 1
-    ;;
-esac
+once=no programs=
+if [[ ${1-} == --once ]]; then
+  once=yes
+  shift
+fi
+if (($# == 2)) && [[ $1 == --programs && -x $2/aliyun_ecs_exporter ]]; then
+  programs=$2
+elif (($#)); then
+  echo "usage: exporter/demo.sh [--once] [--programs DIR], where DIR has programs that were built" >&2
+  exit 1
+fi
 
 scratch=$(mktemp -d)
 children=()
@@ -32,11 +35,14 @@ trap 'exit 143' TERM
 
 # Standard output is for the page.
 exporter/packaging/install-packages.sh build demo >&2
-echo "Building into build/release (the first time takes about two minutes)" >&2
-if ! cmake --workflow --preset release >"$scratch/build" 2>&1; then
-  cat "$scratch/build" >&2
-  echo "exporter/demo.sh: the build failed; its output is above." >&2
-  exit 1
+if [[ -z $programs ]]; then
+  programs=build/release
+  echo "Building into $programs (the first time takes about two minutes)" >&2
+  if ! cmake --workflow --preset release >"$scratch/build" 2>&1; then
+    cat "$scratch/build" >&2
+    echo "exporter/demo.sh: the build failed; its output is above." >&2
+    exit 1
+  fi
 fi
 
 # Waits until a program has said TEXT in its log, or has ended.
@@ -63,14 +69,14 @@ else
   simulator_at=127.0.0.1:10280 control_at=127.0.0.1:10281 exporter_at=127.0.0.1:10200
 fi
 
-build/release/aliyun_ecs_simulator --profile=full \
+"$programs"/aliyun_ecs_simulator --profile=full \
   --listen-address="$simulator_at" --control.listen-address="$control_at" 2>"$scratch/simulator" &
 children+=($!)
 await $! "$scratch/simulator" "for=control"
 simulator_at=$(address_in "$scratch/simulator" for=metadata)
 control_at=$(address_in "$scratch/simulator" for=control)
 
-build/release/aliyun_ecs_exporter --web.listen-address="$exporter_at" \
+"$programs"/aliyun_ecs_exporter --web.listen-address="$exporter_at" \
   --metadata.url="http://$simulator_at" --log.level=info --log.format=logfmt 2>"$scratch/exporter" &
 exporter=$!
 children+=("$exporter")
