@@ -51,8 +51,9 @@ class PageFormatsTest(harness.Case):
 
     def test_of_the_unit_tests(self):
         with tempfile.TemporaryDirectory() as folder:
+            # Without the longest of those that make no page.
             ran = subprocess.run(
-                [UNIT_TESTS, "--gtest_brief=1", "--gtest_filter=-Simulator*:CurlTransport*"],
+                [UNIT_TESTS, "--gtest_brief=1", "--gtest_filter=-Simulator*:CurlTransport*:Fleet*"],
                 env=harness.environment(ALIYUN_ECS_PAGES=folder), text=True, check=False,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             self.assertEqual(ran.returncode, 0, ran.stdout[-2000:])
