@@ -395,7 +395,8 @@ bool NeedsClientCertificate(const TlsConfig& tls) {
 }
 
 // nullopt: healthy; otherwise why not.
-std::optional<std::string> AskHealth(const ListenAddress& address, const std::optional<TlsConfig>& tls) {
+std::optional<std::string> AskHealth(const ListenAddress& address,
+                                     const std::optional<TlsConfig>& tls) {
   OperatorAccess access;
   access.verify_server = false;
   const bool expects_refusal = tls && NeedsClientCertificate(*tls);
@@ -426,7 +427,7 @@ int CheckHealth(const Options& options) {
   WebConfigReading web;
   if (!options.web_config_file.empty()) web = ReadWebConfig(options.web_config_file);
   std::vector<std::optional<TlsConfig>> ways{web.config.tls};
-  // The file may have changed since, for the next start, or be wrong; the exporter goes on as it was.
+  // The file may have changed since, for the next start, or be wrong; the exporter stays as it was.
   ways.push_back(web.config.tls ? std::nullopt : std::optional(TlsConfig()));
   if (!web.complaints.empty()) {
     ways.emplace_back(TlsConfig())->client_auth = ClientAuth::kRequireAnyClientCert;

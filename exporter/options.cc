@@ -451,8 +451,8 @@ class Reader {
 
   // Of what was given and of the defaults.
   [[nodiscard]] Settings MakeSettings() const;
-  // `healthcheck`: for one that only asks. The exporter that it asks goes on with the web configuration
-  // as it was before it became wrong.
+  // `healthcheck`: for one that only asks. The exporter that it asks goes on with the web
+  // configuration as it was before it became wrong.
   [[nodiscard]] Options MakeOptions(bool healthcheck);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
@@ -669,8 +669,8 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
   bool config_check = false, healthcheck = false, version = false, metrics_reference = false;
   app.add_flag("--config.check", config_check, "check all settings, say what is wrong, and exit");
   app.add_flag("--healthcheck", healthcheck,
-               "ask the exporter that runs here with these settings whether it is healthy, and exit: "
-               "0, or 1 when not");
+               "ask the exporter that runs here with these settings whether it is healthy, and "
+               "exit: 0, or 1 when not");
   app.add_flag("--metrics-reference", metrics_reference, "print METRICS.md and exit");
   app.add_flag("--version", version, "print the version and exit");
 

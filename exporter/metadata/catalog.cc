@@ -73,7 +73,7 @@ constexpr bool SecretsHaveTheirOwnShape() {
 }
 static_assert(SecretsHaveTheirOwnShape());
 
-// Rows cost requests to a service that throttles: a new one must fit the promise of exporter/README.md.
+// Rows cost requests to a service that throttles: a new one must fit what exporter/README.md says.
 static_assert(FirstFillCost(1, 1, 1, 1) <= 55);
 static_assert(FirstFillCost(2, 2, 1, 1) <= 70);
 

@@ -86,8 +86,8 @@ class Schedule {
   void OnAnswered(Job& job, SteadyTime sent, std::optional<SteadyTime> sooner = std::nullopt);
 
   // The job's request failed: tried again after a back-off that doubles, up to its interval or five
-  // minutes; a minute for a credential, 20 s for the instance ID; or at `sooner` if that is earlier.
-  // With `in_silence`, nobody answers anything: that may not be the job's fault.
+  // minutes; a minute for a credential, 20 s for the instance ID; or at `sooner` if that is
+  // earlier. With `in_silence`, nobody answers anything: that may not be the job's fault.
   void OnFailed(Job& job, SteadyTime sent, bool in_silence = false,
                 std::optional<SteadyTime> sooner = std::nullopt);
 

@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "fuzz/fuzz.h"
 
-// The reader of --web.config.file: a configuration that the server can be given, or sentences of one
-// line, whatever the file holds.
+// The reader of --web.config.file: a configuration that the server can be given, or sentences of
+// one line, whatever the file holds.
 
 namespace aliyun_ecs::fuzz {
 
