@@ -159,4 +159,3 @@ function eventsOf({ titleFormat, textFormat }: any, frames: DataFrame[]): Annota
       text: textFormat.replace(/\{\{(\w+)\}\}/g, (_: string, label: string) => labels?.[label] ?? ''),
     })));
 }
-

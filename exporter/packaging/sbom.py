@@ -79,8 +79,8 @@ def built_from(build, program):
         fail(f"{build} does not build {program}.")
     read = re.findall(r"(?m)^    (.+)$", run("ninja", "-C", build, "-t", "deps", *objects))
     archives = [path for path in inputs if path.startswith("/") and path.endswith(".a")]
-    real = lambda paths: sorted({os.path.realpath(os.path.join(build, path)) for path in paths})
-    return real(archives), real(read)
+    return [sorted({os.path.realpath(os.path.join(build, path)) for path in paths})
+            for paths in (archives, read)]
 
 
 def packages_of(paths):

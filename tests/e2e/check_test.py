@@ -588,9 +588,11 @@ class ToldTest(Case):
                 def remove(told, path=path):
                     told["listings"].pop(path, None)
                     told["items"].pop(path, None)
+
                 def forget(told, path=path):
                     answer_of(told, path).clear()
                     answer_of(told, path).update(state="unread")
+
                 def fail(told, path=path):
                     answer_of(told, path).clear()
                     answer_of(told, path).update(state="failing", failure="it broke",
@@ -697,7 +699,7 @@ class ToldTest(Case):
         self.assert_state(self.ask("spot", web=elsewhere.url), OK)
         asked = len(elsewhere.asked)
         self.server.status, self.server.headers = 302, [("Location", elsewhere.url + "/snapshot")]
-        self.assert_state(self.told("spot", ""), UNKNOWN, "^the exporter answered 302 \(")
+        self.assert_state(self.told("spot", ""), UNKNOWN, r"^the exporter answered 302 \(")
         self.assertEqual(len(elsewhere.asked), asked)
 
     def test_knows_the_exporter_by_its_path(self):

@@ -324,7 +324,10 @@ class PrometheusTest(DiscoveryCase):
         self.start_with(self.snippet("file_sd_configs", ("/var/lib/aliyun-ecs-targets/targets.json", self.path))
                         + over_http)
         every = {f"127.0.0.{number}:10200" for number in (1, 2, 3)}
-        both = lambda: [set(self.targets(job)) for job in (alerting.JOB, "over-http")]
+
+        def both():
+            return [set(self.targets(job)) for job in (alerting.JOB, "over-http")]
+
         self.wait_until(both, [every, every])
         self.assert_fleet(alerting.JOB)
         self.assert_fleet("over-http")
@@ -332,7 +335,10 @@ class PrometheusTest(DiscoveryCase):
         self.answers(self.fleet()[:1], failed("Throttling.User"))
         self.assertEqual(self.run_once()[0], 1)
         server._answered = None
-        own = lambda: harness.request(self.prometheus, "GET", "/metrics").body
+
+        def own():
+            return harness.request(self.prometheus, "GET", "/metrics").body
+
         self.wait_until(lambda: bool(re.search(r"^prometheus_sd_http_failures_total [1-9]", own(), re.MULTILINE)),
                         True)
         # What the page's alert rests on.

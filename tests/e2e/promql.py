@@ -84,6 +84,7 @@ def matching(node):
     """The keywords and their labels between the sides of a binary operation: {"on": …, "group_left": …}."""
     clause = node.child("MatchingModifierClause")
     found = {}
+    word = None
     for child in clause.children if clause else []:
         if child.name == "GroupingLabels":
             found[word] = set(child.labels())

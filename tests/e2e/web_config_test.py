@@ -34,11 +34,11 @@ GOOD = {
     "an empty map": "{}",
     "TLS": TLS + "}",
     "empty sections": "tls_server_config: {}\nhttp_server_config: {}\nbasic_auth_users: {}\n",
-    "everything about TLS": TLS + ", client_ca_file: ca.crt, "
-                            "client_auth_type: RequireAndVerifyClientCert, min_version: TLS12, "
-                            "max_version: TLS13, prefer_server_cipher_suites: false, "
-                            "cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "
-                            "TLS_AES_128_GCM_SHA256], curve_preferences: [CurveP256, X25519]}",
+    "everything about TLS":
+        TLS + ", client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert, "
+        "min_version: TLS12, max_version: TLS13, prefer_server_cipher_suites: false, "
+        "cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256], "
+        "curve_preferences: [CurveP256, X25519]}",
     "old versions": TLS + ", min_version: TLS10, max_version: TLS11}",
     "no client certificates": TLS + ", client_auth_type: NoClientCert}",
     "any client certificate": TLS + ", client_auth_type: RequireAnyClientCert}",
