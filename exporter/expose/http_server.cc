@@ -158,9 +158,9 @@ void HttpServer::Impl::Send(mg_connection* connection, const WebResponse& respon
 
 int HttpServer::Impl::OnRequest(mg_connection* connection) noexcept {
   const mg_request_info* const request = mg_get_request_info(connection);
-  auto& impl = *static_cast<Impl*>(request->user_data);
   const std::string_view method = Text(request->request_method);
   try {
+    auto& impl = *static_cast<Impl*>(request->user_data);
     std::optional<WebResponse> response;
     {
       // Over before the answer is sent: who has it may ask again at once.

@@ -31,8 +31,10 @@ NoticeEvent ObserveNotice(SpotHistory& spot, std::optional<SystemTime> terminati
     if (standing) spot.ended = standing;
     spot.termination.reset();
     spot.first_seen.reset();
-    if (ahead) ++spot.withdrawn;
-    if (ahead) return NoticeEvent::kWithdrawn;
+    if (ahead) {
+      ++spot.withdrawn;
+      return NoticeEvent::kWithdrawn;
+    }
     if (standing) return NoticeEvent::kGone;
     return termination ? NoticeEvent::kLeftOver : NoticeEvent::kNothingNew;
   }

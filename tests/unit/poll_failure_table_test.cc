@@ -196,7 +196,7 @@ class Course {
 
   // Into `outcome` all but the second spot column.
   void Tell(Outcome& outcome) const {
-    constexpr auto kItems = "aliyun_ecs_metadata_items{{state=\"{}\"}}";
+    constexpr auto kCount = "aliyun_ecs_metadata_items{{state=\"{}\"}}";
     outcome.spot = Spot();
     outcome.up = Shown(rig.Sample("aliyun_ecs_metadata_up"));
     const auto expires =
@@ -206,8 +206,8 @@ class Course {
         (expires ? fmt::format("{:.0f}", *expires / 60) : "-");
     outcome.open = Shown(rig.Sample("aliyun_ecs_metadata_normal_mode_open"));
     outcome.role = Shown(rig.Sample("aliyun_ecs_ram_role_attached"));
-    outcome.failing = static_cast<int>(*rig.Sample(fmt::format(kItems, "failing")));
-    outcome.unread = static_cast<int>(*rig.Sample(fmt::format(kItems, "unread")));
+    outcome.failing = static_cast<int>(*rig.Sample(fmt::format(kCount, "failing")));
+    outcome.unread = static_cast<int>(*rig.Sample(fmt::format(kCount, "unread")));
     outcome.requests = requests;
   }
 
