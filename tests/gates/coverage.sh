@@ -37,8 +37,7 @@ for test in alertmanager_direct bad_input check drill page service trouble ways_
   run "e2e_$test" /usr/bin/python3 -B "tests/e2e/${test}_test.py"
 done
 
-gcovr --root . --filter exporter/ --json "$build/coverage.json" --exclude-throw-branches \
-  --gcov-ignore-parse-errors "$build" 2>"$build/gcovr.log" || {
+gcovr --root . --filter exporter/ --json "$build/coverage.json" "$build/CMakeFiles" 2>"$build/gcovr.log" || {
   tail -n 40 "$build/gcovr.log" >&2
   die "gcovr could not read what was counted; its last words are above."
 }
