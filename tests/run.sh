@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Builds and runs every test: with g++, with clang under AddressSanitizer and
-# UndefinedBehaviorSanitizer, and with clang under ThreadSanitizer; then the demo, as a new user would.
+# Holds every file against formatters and linters; builds and runs every test: with g++, with clang under
+# AddressSanitizer and UndefinedBehaviorSanitizer, and with clang under ThreadSanitizer; then the demo.
 # Installs what is missing. Safe to run again.
 #
-#   tests/run.sh [STAGE...]   only these of: check asan tsan demo, and of what --full adds
-#   tests/run.sh --full       also clang without sanitizers, the pictures of the dashboards, and, as root, the
-#                             unit under a real systemd, packages, images, Kubernetes manifests (tests/packaging)
+#   tests/run.sh [STAGE...]   only these of: gates check asan tsan demo, and of what --full adds
+#   tests/run.sh --full       also clang without sanitizers, cppcheck and clang-tidy, the lines that tests run,
+#                             new inputs for the fuzz targets, a soak, the pictures of the dashboards, and, as root,
+#                             the unit under a real systemd, packages, images, Kubernetes manifests
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-usual=(check asan tsan demo)
-packaging=(unit reproducible packages kubernetes containers)
-full=("${usual[@]}" clang pictures "${packaging[@]}")
+usual=(gates check asan tsan demo)
+full=("${usual[@]}" clang lint coverage fuzz soak pictures unit reproducible packages kubernetes containers)
 stages=("$@")
 ((${#stages[@]})) || stages=("${usual[@]}")
 [[ ${stages[*]} != --full ]] || stages=("${full[@]}")
@@ -60,6 +60,10 @@ for stage in "${stages[@]}"; do
   case $stage in
     demo | pictures) "$stage" ;;
     check | clang | asan | tsan) cmake --workflow --preset "$stage" ;;
+    gates) tests/gates/quick.sh ;;
+    lint | coverage) "tests/gates/$stage.sh" ;;
+    fuzz) tests/fuzz/run.sh 10 ;;
+    soak) tests/soak/run.sh 300 ;;
     *) "tests/packaging/$stage.sh" ;;
   esac
   echo "== $stage: $SECONDS s"
