@@ -424,14 +424,17 @@ bool IsOfKubernetes(std::string_view environment_name) {
          rest.starts_with("PORT_");
 }
 
-// A URL may hold a password or a token, though none is allowed to.
-std::string WithoutSecrets(std::string value) {
+// A URL may hold a password or a token, though none is allowed to. `is_url`: also where its scheme
+// was forgotten.
+std::string WithoutSecrets(std::string value, bool is_url) {
   const auto scheme = value.find("://");
-  const auto query = value.find('?', std::min(scheme, value.size()));
+  if (scheme == std::string::npos && !is_url) return value;
+  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto query = value.find('?', host);
   if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
   const auto at = value.rfind('@');
-  if (scheme == std::string::npos || at == std::string::npos || at < scheme + 3) return value;
-  return value.replace(scheme + 3, at - scheme - 3, "...");
+  if (at == std::string::npos || at < host) return value;
+  return value.replace(host, at - host, "...");
 }
 
 // Where settings came from and what was wrong with them.
@@ -570,7 +573,8 @@ Options Reader::MakeOptions(bool healthcheck) {
     for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
-      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(WithoutSecrets(value)),
+      const std::string shown = WithoutSecrets(value, setting.placeholder == "URL");
+      Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(shown),
                            source.empty() ? "" : " ", source, *allowed));
     }
   }
@@ -691,7 +695,8 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     return invocation;
   }
   for (const auto& extra : app.remaining()) {
-    reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(extra)));
+    const std::string shown = WithoutSecrets(extra, /*is_url=*/false);
+    reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(shown)));
   }
   if (config_file.empty()) {
     const auto found = environment.find(EnvironmentName(kConfigFile));

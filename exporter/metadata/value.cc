@@ -156,7 +156,8 @@ bool IsKeyOfType(const std::vector<unsigned char>& blob, std::string_view type) 
 
 Result<PublicKey> ParsePublicKey(std::string_view body) {
   const auto fields = Split(body, ' ');
-  if (!IsPrintableUtf8(body) || fields.size() < 2 || !IsLabel(fields[0])) {
+  // No algorithm's name needs more than an entry may have, and files are not to hold more.
+  if (!IsPrintableUtf8(body) || fields.size() < 2 || !IsIndex(fields[0])) {
     return Malformed("a public key");
   }
   const auto blob = DecodeBase64(fields[1]);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,7 +12,7 @@
 #include <vector>
 
 // The rules of the house that a machine can check: the arrows (which folder may include which, and
-// which library appears where), the doors of Secret, the top level.
+// which library appears where), the doors of Secret, the fuzz targets and their inputs, the top level.
 // CMakeLists.txt says the same to the linker; headers without a library need this test.
 
 namespace aliyun_ecs {
@@ -136,6 +137,51 @@ TEST(SecretsTest, RevealIsCalledOnlyWhereBytesAreParsedOrSent) {
     if (text.find("Reveal()") != std::string::npos) {
       EXPECT_TRUE(doors.contains(file)) << file << " opens a Secret";
     }
+  }
+}
+
+// The names of the files and folders in tests/fuzz/`folder` that end in `extension`, without it.
+std::set<std::string> FuzzNames(const std::string& folder, const std::string& extension) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(kSource / "tests/fuzz" / folder)) {
+    if (entry.path().extension() == extension) names.insert(entry.path().stem().string());
+  }
+  return names;
+}
+
+TEST(FuzzTargetsTest, EveryOneHasItsInputsAndNothingIsLeftOfAnother) {
+  std::set<std::string> targets;
+  std::ifstream stream(kSource / "tests/fuzz/fuzz.cmake");
+  constexpr std::string_view kCall = "aliyun_ecs_fuzz_target(";
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with(kCall)) continue;
+    const auto end = line.find_first_of(" )", kCall.size());
+    targets.insert(line.substr(kCall.size(), end - kCall.size()));
+  }
+  EXPECT_GT(targets.size(), 20u);
+  EXPECT_EQ(FuzzNames("corpus", ""), targets);
+  for (const auto& target : targets) {
+    EXPECT_TRUE(fs::exists(kSource / "tests/fuzz" / (target + ".cc"))) << target;
+    std::uintmax_t bytes = 0;
+    for (const auto& input : fs::directory_iterator(kSource / "tests/fuzz/corpus" / target)) {
+      bytes += input.file_size();
+    }
+    EXPECT_GT(bytes, 0u) << target << " has no inputs to replay";
+    EXPECT_LT(bytes, 200u * 1024) << target << " has too many: tests/fuzz/run.sh --keep";
+  }
+  for (const auto& dictionary : FuzzNames(".", ".dict")) {
+    EXPECT_TRUE(targets.contains(dictionary)) << dictionary << ".dict serves no target";
+  }
+}
+
+// What defines Fuzz() is a target.
+TEST(FuzzTargetsTest, EveryFileThatIsOneIsBuilt) {
+  const auto inputs = FuzzNames("corpus", "");
+  for (const auto& name : FuzzNames(".", ".cc")) {
+    std::ifstream stream(kSource / "tests/fuzz" / (name + ".cc"));
+    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    if (text.find("\nvoid Fuzz(std::string_view") == std::string::npos) continue;
+    EXPECT_TRUE(inputs.contains(name)) << name;
   }
 }
 

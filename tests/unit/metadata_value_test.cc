@@ -541,6 +541,14 @@ TEST(ParsePublicKeyTest, RefusesATypeThatTheBlobDoesNotName) {
   ExpectMalformed(Shape::kPublicKey, KeyLine("SSH-ED25519", kEd25519Blob));
 }
 
+// A snapshot or a state file with it would be refused as a whole.
+TEST(ParsePublicKeyTest, RefusesATypeThatNoFileMayHold) {
+  // Blobs of a type "a!b" or "a/b" and one more field.
+  ExpectMalformed(Shape::kPublicKey, "a!b AAAAA2EhYgAAAAF4");
+  ExpectMalformed(Shape::kPublicKey, "a/b AAAAA2EvYgAAAAF4");
+  EXPECT_EQ(ValueOf<PublicKey>(Shape::kPublicKey, "a@b AAAAA2FAYgAAAAF4").type, "a@b");
+}
+
 TEST(ParsePublicKeyTest, RefusesOptionsInFrontOfTheKey) {
   const std::string key = KeyLine("ssh-ed25519", kEd25519Blob);
   ExpectMalformed(Shape::kPublicKey, "restrict " + key);

@@ -431,6 +431,19 @@ TEST(OptionsTest, AComplaintOfAUrlDoesNotRepeatItsPassword) {
   }
 }
 
+TEST(OptionsTest, AComplaintOfAUrlWithoutItsSchemeDoesNotRepeatItsPassword) {
+  for (const char* const flag : {"--alertmanager.url=me:zQ7@am:9093", "--metadata.url=zQ7@am",
+                                 "--metadata.url=am?zQ7", "--metadata.url=zQ7@am?zQ7"}) {
+    EXPECT_THAT(Read({flag}).complaints, ElementsAre(AllOf(HasSubstr("am"), Not(HasSubstr("zQ7")))))
+        << flag;
+  }
+}
+
+TEST(OptionsTest, AComplaintOfAnUnknownFlagDoesNotRepeatThePasswordOfItsUrl) {
+  EXPECT_THAT(Read({"--metadata.ur=http://me:zQ7@am"}).complaints,
+              ElementsAre("\"--metadata.ur=http://...@am\" is not a flag; see --help"));
+}
+
 TEST(OptionsTest, RefusesAnnotationsThatTheAlertsHaveThemselves) {
   for (const char* const annotation : {"", "a", "a-b=x", "summary=x", "description=x"}) {
     const std::string flag = "--alertmanager.annotation=" + std::string(annotation);
