@@ -49,6 +49,7 @@ struct Answer {
   Secret body;
   std::size_t max_body_bytes;
   bool too_large = false;
+  bool has_no_status = false;
   bool head_complete = false;  // its empty last line came
   std::size_t head_bytes = 0;
 };
@@ -56,13 +57,28 @@ struct Answer {
 // libcurl limits a line of a head, but keeps as many lines as come.
 constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
+// "HTTP/1.1 200 OK". libcurl takes any other line that begins so for a 200.
+bool IsStatusLine(std::string_view line) {
+  constexpr std::string_view kForm = "HTTP/1.0 000";
+  if (line.size() <= kForm.size()) return false;
+  for (std::size_t i = 0; i < kForm.size(); ++i) {
+    const bool digit = line[i] >= '0' && line[i] <= '9';
+    if (kForm[i] == '0' ? !digit : line[i] != kForm[i]) return false;
+  }
+  return line.find_first_of(" \r\n", kForm.size()) == kForm.size();
+}
+
 std::size_t ReceiveHeader(char* data, std::size_t size, std::size_t count, void* user) {
   const std::string_view line(data, size * count);
   auto& answer = *static_cast<Answer*>(user);
   answer.head_bytes += line.size();
   if (answer.head_bytes > kMaxHeadBytes) return 0;
-  // Another head, behind one of status 1xx.
-  if (line.starts_with("HTTP/")) answer.head_complete = false;
+  // The first line of the head, or of another one behind one of status 1xx.
+  if (line.starts_with("HTTP/")) {
+    answer.head_complete = false;
+    answer.has_no_status = !IsStatusLine(line);
+    if (answer.has_no_status) return 0;
+  }
   if (line == "\r\n" || line == "\n") answer.head_complete = true;
   return line.size();
 }
@@ -275,6 +291,7 @@ Result<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::sto
     return Fail(ErrorCode::kMalformed,
                 "the answer is larger than " + std::to_string(request.max_body_bytes) + " bytes");
   }
+  if (answer.has_no_status) return Fail(ErrorCode::kMalformed, "the answer has no HTTP status");
   // The message is one of libcurl's fixed sentences: it never holds bytes of the exchange.
   if (*code != CURLE_OK) return Fail(CodeOf(*code, easy), curl_easy_strerror(*code));
 

@@ -55,7 +55,7 @@ std::optional<Url> ParseUrl(std::string_view text) {
     const auto slash = std::min(rest.find('/'), rest.size());
     url.authority = rest.substr(0, slash);
     url.path = rest.substr(slash);
-    if (url.path.ends_with('/')) url.path.pop_back();
+    while (url.path.ends_with('/')) url.path.pop_back();
     const auto bracket = url.authority.find(']');
     const auto colon = url.authority.find(':', bracket == std::string::npos ? 0 : bracket);
     const bool good =

@@ -71,7 +71,7 @@ void Fuzz(std::string_view input) {
   const std::vector<MetricFamily> families = {
       MakeFamily("a_info", MetricType::Gauge, help, pieces),
       MakeFamily("a_seconds", MetricType::Gauge, help, pieces),
-      MakeFamily("a_total", MetricType::Counter, help, pieces),
+      MakeFamily("b_total", MetricType::Counter, help, pieces),
   };
   for (const bool open_metrics : {false, true}) {
     const TextFormat format(open_metrics ? Exposition::kOpenMetrics : Exposition::kText);

@@ -15,6 +15,8 @@ TEST(UrlTest, TakesSchemeHostPortAndPath) {
       {"http://100.100.100.200", {false, "100.100.100.200", ""}},
       {"http://100.100.100.200/", {false, "100.100.100.200", ""}},
       {"https://exporter.example:10200/a/b.c/", {true, "exporter.example:10200", "/a/b.c"}},
+      {"https://h//", {true, "h", ""}},
+      {"https://h/a//", {true, "h", "/a"}},
       {"http://[::1]", {false, "[::1]", ""}},
       {"https://[2001:db8::1]:443/x", {true, "[2001:db8::1]:443", "/x"}},
   };
