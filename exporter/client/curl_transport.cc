@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
+
 namespace aliyun_ecs {
 namespace {
 
@@ -71,10 +73,11 @@ bool IsStatusLine(std::string_view line) {
 std::size_t ReceiveHeader(char* data, std::size_t size, std::size_t count, void* user) {
   const std::string_view line(data, size * count);
   auto& answer = *static_cast<Answer*>(user);
+  const bool first = answer.head_bytes == 0;
   answer.head_bytes += line.size();
   if (answer.head_bytes > kMaxHeadBytes) return 0;
-  // The first line of the head, or of another one behind one of status 1xx.
-  if (line.starts_with("HTTP/")) {
+  // Also that of another head, behind one of status 1xx. libcurl knows it in small letters, too.
+  if (first || LowerCase(line.substr(0, 5)) == "http/") {
     answer.head_complete = false;
     answer.has_no_status = !IsStatusLine(line);
     if (answer.has_no_status) return 0;
