@@ -14,6 +14,7 @@ bool IsLetterOrDigit(char c) {
 
 bool IsHost(const std::string& text) {
   in6_addr ignored{};
+  if (text.find('\0') != std::string::npos) return false;  // where inet_pton() would stop
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
     return inet_pton(AF_INET6, text.substr(1, text.size() - 2).c_str(), &ignored) == 1;
   }

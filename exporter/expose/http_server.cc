@@ -91,6 +91,7 @@ std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
 
   in6_addr parsed{};
   const std::string& host = address.host;
+  if (host.find('\0') != std::string::npos) return std::nullopt;  // where inet_pton() would stop
   if (host.empty() || inet_pton(AF_INET, host.c_str(), &parsed) == 1) return address;
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed && inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &parsed) == 1) {

@@ -58,6 +58,11 @@ TEST(UrlTest, RefusesEverythingElse) {
   }
 }
 
+TEST(UrlTest, RefusesAZeroByteInAnAddress) {
+  EXPECT_FALSE(ParseUrl(std::string_view("http://[::1\0x]", 14)));
+  EXPECT_FALSE(ParseUrl(std::string_view("http://h\0x", 10)));
+}
+
 TEST(UrlTest, TellsThePortThatTheSchemeStandsFor) {
   for (const auto& [text, expected] : {std::pair("http://h/p", "h:80"),
                                        {"https://h", "h:443"},

@@ -30,6 +30,12 @@ HttpResponse Get(const HttpServer& server, const std::string& path) {
   return response ? *std::move(response) : HttpResponse();
 }
 
+TEST(ListenAddressTest, RefusesAZeroByte) {
+  // The web server's list of addresses would end there.
+  EXPECT_FALSE(ListenAddress::Parse(std::string_view("[::1\0x]:1", 9)));
+  EXPECT_FALSE(ListenAddress::Parse(std::string_view("127.0.0.1\0:1", 12)));
+}
+
 TEST(ListenAddressTest, UnderstandsTheFormsOfExporters) {
   for (const auto* const text :
        {":10200", "127.0.0.1:10200", "[::1]:10200", "[::]:0", "0.0.0.0:1"}) {
