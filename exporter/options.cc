@@ -672,9 +672,10 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
   app.add_option("--config.file", config_file, "settings in YAML")->type_name("FILE");
   bool config_check = false, healthcheck = false, version = false, metrics_reference = false;
   app.add_flag("--config.check", config_check, "check all settings, say what is wrong, and exit");
-  app.add_flag("--healthcheck", healthcheck,
-               "ask the exporter that runs here with these settings whether it is healthy, and "
-               "exit: 0, or 1 when not");
+  app.add_flag(
+      "--healthcheck", healthcheck,
+      "ask the exporter that runs here with these settings whether it is healthy, and exit: "
+      "0, or 1 when not");
   app.add_flag("--metrics-reference", metrics_reference, "print METRICS.md and exit");
   app.add_flag("--version", version, "print the version and exit");
 

@@ -108,11 +108,13 @@ void Fuzz(std::string_view input) {
       continue;
     }
     const auto equals = line.find('=');
-    if (equals != std::string::npos) environment[line.substr(4, equals - 4)] = line.substr(equals + 1);
+    if (equals != std::string::npos)
+      environment[line.substr(4, equals - 4)] = line.substr(equals + 1);
   }
   if (command_line.size() < input.size()) arguments.push_back("--config.file=" + file.path());
   const auto argv = ToArgv(arguments);
-  const Invocation invocation = ReadOptions(static_cast<int>(argv.size()), argv.data(), environment);
+  const Invocation invocation =
+      ReadOptions(static_cast<int>(argv.size()), argv.data(), environment);
   ALWAYS((invocation.action == Invocation::Action::kRefuse) == !invocation.complaints.empty());
   for (const auto& [name, value] : environment) arguments.push_back(name + "=" + value);
   CheckComplaints(invocation, arguments);

@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kRole =
     R"({"Code": "Success", "Expiration": "2026-01-01T06:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z"})";
 
-void HearAnswer(Snapshot& snapshot, const ItemInstance& instance, std::string_view body, Instant now) {
+void HearAnswer(Snapshot& snapshot, const ItemInstance& instance, std::string_view body,
+                Instant now) {
   auto value = ValueOf(Row(instance.item), Secret(body));
   if (!value) {
     snapshot.readings[instance].failure = value.error();
@@ -24,8 +25,8 @@ void HearAnswer(Snapshot& snapshot, const ItemInstance& instance, std::string_vi
   reading.answer = Answer{*std::move(value), now};
   if (instance.item == kSpotTerminationTime) {
     const auto* const time = reading.Get<SystemTime>();
-    std::ignore = ObserveNotice(snapshot.spot, time ? std::optional(*time) : std::nullopt, now,
-                                now.system);
+    std::ignore =
+        ObserveNotice(snapshot.spot, time ? std::optional(*time) : std::nullopt, now, now.system);
   }
   snapshot.readings[instance] = std::move(reading);
 }
@@ -37,8 +38,8 @@ std::string_view ExampleOf(ItemId item) {
 // Hears of all that hangs on a new entry of a directory.
 void AddEntry(Snapshot& snapshot, Directory directory, const std::string& entry, Instant now) {
   Answer& answer = *snapshot.listings[static_cast<std::size_t>(directory)]->answer;
-  auto entries = answer.value ? std::get<std::vector<std::string>>(*answer.value)
-                              : std::vector<std::string>();
+  auto entries =
+      answer.value ? std::get<std::vector<std::string>>(*answer.value) : std::vector<std::string>();
   const auto place = std::lower_bound(entries.begin(), entries.end(), entry);
   if (place != entries.end() && *place == entry) return;
   entries.insert(place, entry);

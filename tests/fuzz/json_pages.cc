@@ -49,8 +49,7 @@ void CheckSnapshot(const Snapshot& snapshot) {
 }
 
 void CheckAlerts(const Snapshot& snapshot) {
-  const auto alerts =
-      StandingAlerts(snapshot, kNow, {{{"job", "\"\\\n"}}, {{"link", "\xFF"}}});
+  const auto alerts = StandingAlerts(snapshot, kNow, {{{"job", "\"\\\n"}}, {{"link", "\xFF"}}});
   const auto document = ReadStrictJson(AlertsToJson(alerts));
   ALWAYS(document.has_value());
   const auto& array = std::get<StrictJson::Array>(document->value);

@@ -38,7 +38,8 @@ class Root {
     std::string name = (fs::temp_directory_path() / "machine_files.XXXXXX").string();
     ALWAYS(mkdtemp(name.data()) != nullptr);
     path_ = name + "/";
-    for (const char* const file : kFiles) fs::create_directories(fs::path(path_ + file).parent_path());
+    for (const char* const file : kFiles)
+      fs::create_directories(fs::path(path_ + file).parent_path());
   }
   ~Root() {
     std::error_code ignored;

@@ -13,8 +13,8 @@
 #include "support/text_page.h"
 
 // From what the metadata service answers (the form is in heard_instance.h) to the page that
-// Prometheus scrapes (the textfile is the same text), in both formats and compressed: it can be read,
-// and what the service said stands in its labels.
+// Prometheus scrapes (the textfile is the same text), in both formats and compressed: it can be
+// read, and what the service said stands in its labels.
 
 namespace aliyun_ecs::fuzz {
 namespace {

@@ -30,7 +30,8 @@ inline std::vector<std::string> ArgumentsIn(std::string_view input) {
 
 // Where reading a file might never end.
 inline bool NamesDevices(std::string_view input) {
-  return input.find("dev") != std::string_view::npos || input.find("proc") != std::string_view::npos;
+  return input.find("dev") != std::string_view::npos ||
+         input.find("proc") != std::string_view::npos;
 }
 
 // As main() gets them.

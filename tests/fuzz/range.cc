@@ -82,10 +82,20 @@ void Fuzz(std::string_view input) {
   }
   ALWAYS(range->text() == input);
   const double start = expected->start, end = expected->end;
-  const double values[] = {-kInfinity, -1e18, std::nextafter(start, -kInfinity), start,
-                           std::nextafter(start, kInfinity), start / 2 + end / 2, -1, 0, 1,
-                           std::nextafter(end, -kInfinity), end, std::nextafter(end, kInfinity),
-                           1e18, kInfinity};
+  const double values[] = {-kInfinity,
+                           -1e18,
+                           std::nextafter(start, -kInfinity),
+                           start,
+                           std::nextafter(start, kInfinity),
+                           start / 2 + end / 2,
+                           -1,
+                           0,
+                           1,
+                           std::nextafter(end, -kInfinity),
+                           end,
+                           std::nextafter(end, kInfinity),
+                           1e18,
+                           kInfinity};
   for (const double value : values) {
     if (std::isnan(value)) continue;  // the middle of everything
     ALWAYS(range->Alerts(value) == expected->Alerts(value));

@@ -27,9 +27,7 @@ double NumberOf(std::string_view piece) {
   return std::bit_cast<double>(bits);
 }
 
-bool SameNumber(double one, double other) {
-  return one == other || (one != one && other != other);
-}
+bool SameNumber(double one, double other) { return one == other || (one != one && other != other); }
 
 MetricFamily MakeFamily(const std::string& name, MetricType type, const std::string& help,
                         const std::vector<std::string_view>& values) {

@@ -12,8 +12,8 @@
 #include <vector>
 
 // The rules of the house that a machine can check: the arrows (which folder may include which, and
-// which library appears where), the doors of Secret, the fuzz targets and their inputs, the top level.
-// CMakeLists.txt says the same to the linker; headers without a library need this test.
+// which library appears where), the doors of Secret, the fuzz targets and their inputs, the top
+// level. CMakeLists.txt says the same to the linker; headers without a library need this test.
 
 namespace aliyun_ecs {
 namespace {

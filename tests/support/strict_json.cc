@@ -105,7 +105,7 @@ class Reader {
 
   void ReadEscape(std::string& out) {
     constexpr std::pair<std::string_view, char> kEscapes[] = {
-        {"\"", '"'}, {"\\", '\\'}, {"/", '/'}, {"b", '\b'},
+        {"\"", '"'}, {"\\", '\\'}, {"/", '/'},  {"b", '\b'},
         {"f", '\f'}, {"n", '\n'},  {"r", '\r'}, {"t", '\t'}};
     for (const auto& [letter, meaning] : kEscapes) {
       if (!TakeIf(letter)) continue;

@@ -30,9 +30,8 @@ class Scanner {
   // A metric's name, which may have colons, or a label's.
   std::string TakeName(bool colons) {
     std::size_t size = 0;
-    while (size < rest_.size() &&
-           (IsLetter(rest_[size]) || (colons && rest_[size] == ':') ||
-            (size > 0 && IsDigit(rest_[size])))) {
+    while (size < rest_.size() && (IsLetter(rest_[size]) || (colons && rest_[size] == ':') ||
+                                   (size > 0 && IsDigit(rest_[size])))) {
       ++size;
     }
     if (size == 0) good_ = false;
@@ -186,9 +185,9 @@ std::optional<std::vector<PageFamily>> Read(std::string_view page, bool open_met
       scanner.Take("\n");
     }
     if (open_metrics) take_help();
-    const bool known = open_metrics
-                           ? IsOneOf(family.type, {"counter", "gauge", "histogram", "info", "unknown"})
-                           : IsOneOf(family.type, {"counter", "gauge", "histogram", "untyped"});
+    const bool known =
+        open_metrics ? IsOneOf(family.type, {"counter", "gauge", "histogram", "info", "unknown"})
+                     : IsOneOf(family.type, {"counter", "gauge", "histogram", "untyped"});
     if (!known || !names.insert(family.name).second) scanner.Fail();
     while (scanner.good() && !scanner.at_end() && !scanner.Sees("#")) {
       family.samples.push_back(TakeSample(scanner));

@@ -557,7 +557,8 @@ TEST(CurlTransportTest, RefusesAStatusLineWithoutAStatus) {
   // libcurl takes each for a 200: with an empty body "this instance has none".
   for (const std::string line :
        {"HTTP/", "HTTP/1.1", "HTTP/1.1 OK", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/1.1  200 OK",
-        "HTTP/x.y 200 OK", "HTTP/1.1\t200 OK", "HTTP/2 200", "http/1.1 OK", "HTTP/\x01.1 404 Not Found"}) {
+        "HTTP/x.y 200 OK", "HTTP/1.1\t200 OK", "HTTP/2 200", "http/1.1 OK",
+        "HTTP/\x01.1 404 Not Found"}) {
     EXPECT_EQ(ErrorFor(Say(line + "\r\nContent-Length: 0\r\n\r\n", Then::kClose)),
               ErrorCode::kMalformed)
         << testing::PrintToString(line);
