@@ -67,7 +67,7 @@ std::optional<bool> YamlSection::TakeSwitch(const std::string& key) {
 }
 
 std::string YamlSection::TakeFile(const std::string& key, const std::string& folder) {
-  const std::string path = TakeWord(key).value_or("");
+  std::string path = TakeWord(key).value_or("");
   if (path.empty() || path.front() == '/') return path;
   return (std::filesystem::path(folder) / path).string();
 }
