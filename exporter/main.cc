@@ -388,6 +388,13 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
   return kDone;
 }
 
+// These settings are read once.
+bool MaySpeakTls(const Options& options) {
+  return !options.web_config_file.empty() ||
+         std::any_of(options.alertmanagers.begin(), options.alertmanagers.end(),
+                     [](const Url& url) { return url.https; });
+}
+
 // Whether only who has a certificate gets as far as a request.
 bool NeedsClientCertificate(const TlsConfig& tls) {
   return tls.client_auth == ClientAuth::kRequireAnyClientCert ||
@@ -459,7 +466,8 @@ int Main(int argc, const char* const* argv) {
       break;
   }
   // By default every few threads get a heap of their own, and each keeps what it once had.
-  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_ARENA_MAX, 1);
+  if (!MaySpeakTls(invocation.options)) ForgoTls();
   const Signals signals;
   const bool once = invocation.options.once;
   // Who runs it every minute wants to hear of trouble only.

@@ -1,6 +1,7 @@
 #include "client/curl_transport.h"
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 
 #include <charconv>
 #include <ctime>
@@ -188,6 +189,13 @@ std::optional<SystemTime> Date(CURL* easy) {
 }
 
 }  // namespace
+
+void ForgoTls() {
+  // The first call decides; libcurl makes the second, whatever it is told of TLS.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                          OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CONFIG,
+                      nullptr);
+}
 
 struct CurlTransport::Multi {
   Multi() : handle(curl_multi_init()) {

@@ -1,6 +1,9 @@
 #include "metadata/value.h"
 
+// The SHA-256 that EVP_Digest would find by setting up a provider of everything.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -111,11 +114,13 @@ std::optional<std::vector<unsigned char>> DecodeBase64(std::string_view text) {
 }
 
 std::string Sha256Fingerprint(const std::vector<unsigned char>& blob) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  EVP_Digest(blob.data(), blob.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  std::array<unsigned char, 4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1> base64{};
-  const int length = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(size));
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, blob.data(), blob.size());
+  SHA256_Final(digest.data(), &context);
+  std::array<unsigned char, 4 * ((SHA256_DIGEST_LENGTH + 2) / 3) + 1> base64{};
+  const int length = EVP_EncodeBlock(base64.data(), digest.data(), SHA256_DIGEST_LENGTH);
   std::string text(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(length));
   return "SHA256:" + text.substr(0, text.find('='));
 }

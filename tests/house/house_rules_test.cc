@@ -51,8 +51,8 @@ const std::map<std::string, std::vector<std::string>> kLibraries = {
     {"crypt.h", {"exporter/expose/basic_auth.cc"}},
     {"spdlog/", {"exporter/base/log.cc"}},
     {"openssl/",
-     {"exporter/expose/basic_auth.cc", "exporter/expose/tls.cc", "exporter/expose/web_config.cc",
-      "exporter/metadata/value.cc"}},
+     {"exporter/client/curl_transport.cc", "exporter/expose/basic_auth.cc",
+      "exporter/expose/tls.cc", "exporter/expose/web_config.cc", "exporter/metadata/value.cc"}},
 };
 
 struct Include {
