@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <string.h>  // explicit_bzero
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -52,6 +53,7 @@ void ForbidCoreFiles() {
   // byte.
   const rlimit no_core{1, 1};
   setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0);
 }
 
 void Secret::Grow(std::size_t capacity) {

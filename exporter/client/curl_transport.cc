@@ -4,6 +4,8 @@
 #include <openssl/crypto.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <limits>
 #include <new>
@@ -12,6 +14,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/wiping_heap.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -235,7 +238,9 @@ std::optional<CURLcode> CurlTransport::Multi::Run(CURL* easy, const std::stop_to
 
 CurlTransport::CurlTransport(std::string base_url, std::string user_agent)
     : base_url_(std::move(base_url)), user_agent_(std::move(user_agent)) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  // It keeps tokens and answers in its own buffers.
+  static const CURLcode initialised = curl_global_init_mem(
+      CURL_GLOBAL_DEFAULT, &std::malloc, &WipeAndFree, &WipingRealloc, &strdup, &std::calloc);
   if (initialised != CURLE_OK) throw std::runtime_error("libcurl cannot be initialised");
   multi_ = std::make_unique<Multi>();
 }
