@@ -1,16 +1,55 @@
 #include "base/wiping_heap.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace aliyun_ecs {
 namespace {
 
 constexpr std::string_view kBytes = "STS.obviously-fake-key";
+
+// What lies there now, also where nobody may look any more; without the heap's own two words.
+std::string BytesLeftAt(std::uintptr_t address, std::size_t size) {
+  constexpr std::size_t kOfTheHeap = 16;
+  std::string bytes(size - kOfTheHeap, '?');
+  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  const ssize_t count =
+      pread(memory, bytes.data(), bytes.size(), static_cast<off_t>(address + kOfTheHeap));
+  close(memory);
+  EXPECT_EQ(count, static_cast<ssize_t>(bytes.size()));
+  return bytes;
+}
+
+constexpr std::size_t kSize = 200;
+const std::string kNothing(kSize - 16, '\0');
+
+char* Full() {
+  auto* const memory = static_cast<char*>(WipingRealloc(nullptr, kSize));
+  std::fill_n(memory, kSize, 's');
+  return memory;
+}
+
+TEST(WipingHeapTest, WipesWhatItFrees) {
+  char* const memory = Full();
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  WipeAndFree(memory);
+  EXPECT_EQ(BytesLeftAt(address, kSize), kNothing);
+}
+
+TEST(WipingHeapTest, WipesWhatItMovesAwayFrom) {
+  char* const memory = Full();
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  void* const moved = WipingRealloc(memory, 10 * kSize);
+  EXPECT_NE(reinterpret_cast<std::uintptr_t>(moved), address);
+  EXPECT_EQ(BytesLeftAt(address, kSize), kNothing);
+  WipeAndFree(moved);
+}
 
 TEST(WipingHeapTest, KeepsTheBytesWhenItGrowsAndWhenItShrinks) {
   auto* memory = static_cast<char*>(WipingRealloc(nullptr, kBytes.size()));
