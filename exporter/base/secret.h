@@ -47,8 +47,8 @@ class Secret {
   std::size_t size_ = 0;
 };
 
-// From now on this process leaves no core file, and no other process of its user may read its memory:
-// either would show secrets.
+// From now on this process leaves no core file, and no other process of its user may read its
+// memory: either would show secrets.
 void ForbidCoreFiles();
 
 }  // namespace aliyun_ecs
