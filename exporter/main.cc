@@ -231,6 +231,7 @@ class Signals {
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, number);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is told of like a full disk
   }
 
   // The number of the next one, or 0 when none came in that time.

@@ -213,7 +213,7 @@ void Poller::Save(const RequestBudget::Saved& budget, SteadyTime now) {
   for (const auto& [key, reading] : snapshot_.readings) {
     if (reading.answer && key.item != kSpotTerminationTime) state.answers[key] = *reading.answer;
   }
-  state_file_->Save(state, now);
+  to_save_ = !state_file_->Save(state, now);  // tried again with the next request
 }
 
 SteadyTime Poller::Step(std::stop_token stop) {

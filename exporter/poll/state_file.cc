@@ -254,7 +254,7 @@ std::optional<SavedState> StateFile::Load(Instant now) {
   return *std::move(state);
 }
 
-void StateFile::Save(const SavedState& state, SteadyTime now) {
+bool StateFile::Save(const SavedState& state, SteadyTime now) {
   std::string json = SavedStateToJson(state, boot_id_);
   if (json.size() > kMaxFileBytes) {
     // Whatever a service may tell, the budget and the notice are kept.
@@ -266,6 +266,7 @@ void StateFile::Save(const SavedState& state, SteadyTime now) {
         "the state file cannot be written; a restart may exceed the request budget",
         {{"reason", written.error().message}});
   }
+  return written.has_value();
 }
 
 }  // namespace aliyun_ecs

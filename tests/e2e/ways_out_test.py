@@ -45,6 +45,18 @@ class WaysOutTest(harness.Case):
         self.assertEqual(os.listdir(self.folder), [os.path.basename(self.file)])
         self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o644)
 
+    def test_a_file_that_may_not_grow_is_told_of_like_a_full_disk(self):
+        self.start_simulator()
+        self.once(f"--textfile={self.file}")
+        before = self.read()
+        exporter = self.start(
+            "prlimit", "--fsize=100", harness.EXPORTER, "--web.listen-address=127.0.0.1:0",
+            f"--metadata.url=http://{self.metadata}", f"--textfile={self.file}")
+        exporter.wait_for("the textfile is not as it should be.*File too large")
+        self.assertEqual(self.read(), before)
+        self.assertEqual(os.listdir(self.folder), [os.path.basename(self.file)])
+        self.assertEqual(exporter.stop(), 0)
+
     def test_once_says_when_the_page_is_not_complete(self):
         with harness.socket.create_server(("127.0.0.1", 0)) as unused:
             nobody = "127.0.0.1:%d" % unused.getsockname()[1]

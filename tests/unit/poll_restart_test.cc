@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "support/exporter_rig.h"
+#include "support/log_lines.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -15,7 +16,11 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
 using ::testing::Not;
 
 // One instance and its metadata service, on which the exporter is started again and again: killed
@@ -267,6 +272,48 @@ TEST_F(RestartTest, AFileThatCannotBeWrittenStopsNothing) {
   KillAndStart();
   RunFor(minutes(1));
   EXPECT_TRUE(process->store.Current()->ready);
+}
+
+TEST_F(RestartTest, HoursWithoutADiskAreToldOfRarelyAndNothingIsMissingBehindThem) {
+  poll.budget = 0.5;
+  StopAndStart();
+  RunFor(minutes(5));
+  const auto away = folder.string() + ".away";
+  std::filesystem::rename(folder, away);
+  const auto lines = LogLinesOf([&] { RunFor(hours(6)); });
+  EXPECT_THAT(lines, Contains(HasSubstr("the state file cannot be written")).Times(AllOf(Ge(30), Le(37))))
+      << "every ten minutes";
+  Announce(minutes(5));
+  RunFor(seconds(10));
+  ASSERT_EQ(Spot().state, SpotState::kScheduled);
+  std::filesystem::rename(away, folder);
+  // The next request is soon enough.
+  RunFor(poll.notice_interval);
+  transport.Interfere([](const HttpRequest&) { return AnswerWith(429); });
+  KillAndStart();
+  EXPECT_EQ(Spot().state, SpotState::kScheduled);
+}
+
+TEST_F(RestartTest, AStepOfTheClockWhileNobodyLooksTakesNoNoticeAway) {
+  for (const Duration step : {Duration(hours(3)), Duration(-hours(3))}) {
+    SCOPED_TRACE(ToSeconds(step));
+    RunFor(minutes(1));
+    Announce(minutes(5));
+    RunFor(seconds(10));
+    const auto before = Spot();
+    ASSERT_EQ(before.state, SpotState::kScheduled);
+    transport.Interfere([](const HttpRequest&) { return AnswerWith(503); });
+    clock.SetSystem(clock.System() + step);
+    KillAndStart();
+    RunFor(minutes(2));
+    EXPECT_EQ(Spot().state, SpotState::kScheduled);
+    EXPECT_EQ(Spot().termination, before.termination);
+    clock.SetSystem(clock.System() - step);
+    transport.StopInterfering();
+    service.WithInstance([](simulator::Instance& instance) { instance.ClearTermination(); });
+    RunFor(minutes(2));
+    ASSERT_EQ(Spot().state, SpotState::kNone);
+  }
 }
 
 }  // namespace
