@@ -12,8 +12,6 @@ import judge as promises
 import world as worlds  # finds harness, and what is beside it
 import check_plugin
 
-OPEN_METRICS = "application/openmetrics-text;version=1.0.0"
-
 
 class Watcher(threading.Thread):
     """Looks again and again, with pauses of 0 to `pause` seconds."""
@@ -175,8 +173,6 @@ class Resources(Watcher):
 
 
 def all_of(world):
-    scrapers = [Scraper(world, "/metrics", {}, keeps=True),
-                Scraper(world, "/metrics", {"Accept": OPEN_METRICS, "Accept-Encoding": "gzip"}, keeps=False),
-                Scraper(world, "/snapshot", {}, keeps=True),
-                Scraper(world, "/", {}, keeps=False)]
+    scrapers = [Scraper(world, path, headers, keeps=number % 2 == 0)
+                for number, (path, headers) in enumerate(worlds.KINDS)]
     return scrapers, Plugin(world), Files(world), Resources(world)

@@ -21,6 +21,8 @@ import judge as promises  # noqa: E402
 DISK = 256 * 1024  # bytes of the small disk: more than twice what all files of the exporter need
 PAGE = 4096
 TAGS = ("env", "team")
+OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
+KINDS = (("/metrics", {}), ("/metrics", OPEN_METRICS), ("/snapshot", {}), ("/", {}))
 
 
 @dataclasses.dataclass
@@ -139,14 +141,18 @@ class World:
         return response.body
 
     def warm_up(self):
-        """As many requests at once as there can be: what a thread takes, it takes now."""
-        host, port = self.life.web.split(":")
-        connections = [socket.create_connection((host, int(port))) for _ in range(64)]
-        for connection in connections:
-            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: soak\r\nAccept-Encoding: gzip\r\n\r\n")
-        for connection in connections:
-            connection.recv(1)
-            connection.close()
+        """Every kind of page from nearly every thread: what each takes at first, it takes now."""
+        with self.excused(), contextlib.ExitStack() as closing:
+            connections = []
+            for _ in range(60):
+                connections.append(http.client.HTTPConnection(self.life.web, timeout=harness.DEADLINE))
+                closing.callback(connections[-1].close)
+                connections[-1].connect()
+            for path, headers in KINDS:
+                for connection in connections:
+                    with contextlib.suppress(ConnectionError):  # it was idle for long
+                        connection.request("GET", path, headers=headers)
+                        connection.getresponse().read()
 
     @property
     def alive(self):
