@@ -36,9 +36,12 @@ own_mounts=(unshare --mount)
 
 echo "seed $seed, $seconds s, build $preset"
 # Little is kept of what was freed, so that memory tells something under AddressSanitizer, too.
+export ASAN_OPTIONS=quarantine_size_mb=8 ALIYUN_ECS_BIN=$PWD/build/$preset ALIYUN_ECS_SOURCE=$PWD
 status=0
-ALIYUN_ECS_BIN=$PWD/build/$preset ALIYUN_ECS_SOURCE=$PWD ASAN_OPTIONS=quarantine_size_mb=8 \
-  "${own_mounts[@]}" /usr/bin/python3 -B tests/soak/soak.py "$seconds" "$seed" "$folder" "${flags[@]}" || status=$?
+"${own_mounts[@]}" /usr/bin/python3 -B tests/soak/soak.py "$seconds" "$seed" "$folder" "${flags[@]}" &
+soak=$!
+trap 'kill "$soak"; wait; rm -r "$folder"; exit 143' INT TERM
+wait "$soak" || status=$?
 if ((status)); then
   echo "The logs are in $folder; the same again: tests/soak/run.sh $seconds $preset $seed" >&2
 else

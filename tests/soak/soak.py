@@ -7,9 +7,9 @@ For the first part of the time one exporter lives through all of it; then come t
 import collections
 import os
 import re
+import signal
 import statistics
 import sys
-import threading
 import time
 
 import judge as promises
@@ -169,59 +169,67 @@ class Soak:
     # Memory and descriptors.
 
     @staticmethod
+    def lasted(life):
+        return life.samples[-1][0] - life.began
+
+    @staticmethod
     def parts(life):
         """What was used behind the warm-up, at the end, and at most: (bytes, descriptors) each.
 
         Of bytes the median; of descriptors the least, because connections come and go."""
         samples, began = life.samples, life.began
-        lasted = samples[-1][0] - began
+        lasted = Soak.lasted(life)
         early = [s for s in samples if 0.25 <= (s[0] - began) / lasted <= 0.4] or samples[:1]
         late = [s for s in samples if (s[0] - began) / lasted >= 0.85]
-        return [(statistics.median(s[1] for s in part), min(s[2] for s in part)) for part in (early, late)] + [
-            (max(s[1] for s in samples), max(s[2] for s in samples))]
+        most = max(s[1] for s in samples), max(s[2] for s in samples)
+        return [*((statistics.median(s[1] for s in part), min(s[2] for s in part)) for part in (early, late)),
+                most]
 
     def judge_life(self, life):
         if self.sanitized or not life.samples:
             return
         (memory, descriptors), (later_memory, later_descriptors), (most, _) = self.parts(life)
-        self.judge.expect(most < unit_memory(), f"life {life.number} took {most} bytes, more than the unit allows")
-        if life.samples[-1][0] - life.began < SHORTEST_JUDGED_LIFE:
+        self.judge.expect(most < unit_memory(),
+                          f"life {life.number} took {most} bytes, more than the unit allows")
+        if self.lasted(life) < SHORTEST_JUDGED_LIFE:
             return
         self.judge.expect(later_memory - memory <= MOST_GROWTH,
                           f"life {life.number} grew from {memory} to {later_memory} bytes")
         self.judge.expect(later_descriptors - descriptors <= MOST_MORE_DESCRIPTORS,
-                          f"life {life.number} had {descriptors} descriptors, and {later_descriptors} later")
+                          f"life {life.number} had {descriptors} descriptors, later {later_descriptors}")
 
     # The table.
 
     def table(self):
-        print(f"{'scrapes':34} {'answered':>9} {'refused':>16} {'excused':>8} {'median':>8} {'99 %':>8} {'slowest':>8}")
+        print(f"{'scrapes':32} {'answered':>9} {'refused':>14} {'excused':>8}"
+              f" {'median':>8} {'99 %':>8} {'worst':>8}")
         for scraper in self.scrapers:
-            refused = " ".join(f"{status}:{count}" for status, count in sorted(scraper.refused.items()))
+            refused = self._told(scraper.refused) or 0
             seconds = sorted(scraper.seconds)
-            times = " ".join(f"{seconds[int(part * (len(seconds) - 1))] * 1000:5.0f} ms" for part in (0.5, 0.99, 1))
-            print(f"  {scraper.name:32} {scraper.answered:9} {refused or 0:>16} {scraper.excused:8} {times}")
+            times = [f"{seconds[int(part * (len(seconds) - 1))] * 1000:5.0f} ms" for part in (0.5, 0.99, 1)]
+            print(f"  {scraper.name:30} {scraper.answered:9} {refused:>14} {scraper.excused:8}", *times)
         print(f"plugin: {self._told(self.plugin.states)}")
         print(f"files read: {self._told(self.files.looks)}")
         print(f"moves of the storm: {self.storm.moves}; rounds: {self._told(self.rounds)}")
         print(f"kills survived: {self._told(self.world.kills)}")
         print(f"calm to all well: {statistics.median(self.recoveries):.1f} s at the median, "
               f"{max(self.recoveries):.1f} s at most")
-        most = max(sum(1 for at in self.asked if begin <= at < begin + 60) for begin in self.asked)
-        print(f"requests to the metadata service: {len(self.asked)}, {len(self.asked) / self.took * 60:.0f} a minute, "
+        asked = self.asked
+        most = max(sum(1 for at in asked if begin <= at < begin + 60) for begin in asked)
+        print(f"requests to the metadata service: {len(asked)}, {len(asked) / self.took * 60:.0f} a minute, "
               f"{most} in the busiest; allowed {promises.BURST + 60 * promises.BUDGET}")
-        print(f"{'lives':34} {'lasted':>9} {'resident in KiB':>30} {'descriptors':>20}")
-        lives = sorted(self.world.lives, key=lambda life: life.samples[-1][0] - life.began if life.samples else 0)
-        for life in lives[-3:][::-1]:
-            (a, x), (b, y), (c, z) = self.parts(life)
-            print(f"  {f'number {life.number}, ended by {life.killed}':32} {life.samples[-1][0] - life.began:7.0f} s "
-                  f"{a / 1024:9.0f} {b / 1024:9.0f} {c / 1024:10.0f} {x:6} {y:6} {z:6}   first, last, most")
+        print(f"{'lives, first last most':32} {'lasted':>9} {'resident in KiB':>29} {'descriptors':>20}")
+        lives = [life for life in self.world.lives if life.samples]
+        for life in sorted(lives, key=self.lasted)[-3:][::-1]:
+            memory, descriptors = zip(*self.parts(life))
+            print(f"  {f'number {life.number}, ended by {life.killed}':30} {self.lasted(life):7.0f} s",
+                  *(f"{part / 1024:9.0f}" for part in memory), *(f"{part:6}" for part in descriptors))
         most = max(sample[1] for life in lives for sample in life.samples)
-        print(f"  {f'all {len(lives)}, the most':32} {'':9} {most / 1024:30.0f}")
+        print(f"  {f'all {len(self.world.lives)}, the most':30} {'':9} {most / 1024:29.0f}")
 
     @staticmethod
     def _told(counts):
-        return ", ".join(f"{name} {count}" for name, count in counts.items())
+        return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
 def main():
@@ -242,6 +250,5 @@ def main():
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    os._exit(status) if threading.active_count() > 1 else sys.exit(status)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())

@@ -25,8 +25,8 @@ class Storm:
         self._faults_block, self._closed = False, False  # the spot notice cannot be read
         self._moves = {
             self.faults: 8, self.clear: 1, self.put_notice: 2, self.withdraw_notice: 1, self.rotate: 1,
-            self.rotation: 1, self.role: 1, self.options: 2, self.protocol: 1, self.interface: 1, self.disk: 1,
-            self.tags: 1, self.name: 1, self.reload: 1}
+            self.rotation: 1, self.role: 1, self.options: 2, self.protocol: 1, self.interface: 1,
+            self.disk: 1, self.tags: 1, self.name: 1, self.reload: 1}
 
     def begin(self, number):
         """A round. What comes in it depends on the seed and its number, not on how busy the machine is."""
@@ -74,8 +74,8 @@ class Storm:
     def _fault(self):
         r = self.random
         path = r.choice(PATHS)
-        kind = r.choice(("status", "status", "status", "delay", "hang", "reset", "close", "cut", "drip", "garbage",
-                         "html", "wrong-length", "throttle"))
+        kind = r.choice(("status", "status", "status", "delay", "hang", "reset", "close", "cut", "drip",
+                         "garbage", "html", "wrong-length", "throttle"))
         fault = {"fault": kind, "path": path}
         if kind == "status":
             fault["status"] = r.choice(REFUSALS)
@@ -132,8 +132,9 @@ class Storm:
 
     def role(self):
         if self.random.random() < 0.5:
-            self._call("PUT", "/control/role", {"name": self.random.choice(("SimulatedEcsRole", "AnotherRole")),
-                                                "expires_in_seconds": self.random.randint(1, 90)})
+            name = self.random.choice(("SimulatedEcsRole", "AnotherRole"))
+            left = self.random.randint(1, 60)
+            self._call("PUT", "/control/role", {"name": name, "expires_in_seconds": left})
         else:
             self._call("PUT", "/control/role", {"name": "SimulatedEcsRole"})
             self._call("DELETE", "/control/role")
@@ -171,7 +172,8 @@ class Storm:
 
     def tags(self):
         keys = self.random.sample(("env", "team", "nobody-asked"), self.random.randint(0, 3))
-        self._call("PUT", "/control/tags", {key: "\u00fc\"\\ " + str(self.random.randrange(9)) for key in keys})
+        tags = {key: "\u00fc\"\\ " + str(self.random.randrange(9)) for key in keys}
+        self._call("PUT", "/control/tags", tags)
 
     def name(self):
         name = self.random.choice(('a "quoted" name', "back\\slash", "\u540d\u524d", "plain"))

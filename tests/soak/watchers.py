@@ -57,7 +57,8 @@ class Scraper(Watcher):
             return
         received = time.monotonic()
         if status != 200:
-            self.judge.expect(self.world.is_excused(sent), f"{self.name} was refused with {status}: {body[:200]}")
+            self.judge.expect(self.world.is_excused(sent),
+                              f"{self.name} was refused with {status}: {body[:200]}")
             self.refused[status] += 1
             return
         self.answered += 1

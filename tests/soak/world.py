@@ -81,7 +81,7 @@ class World:
 
     def call(self, method, path, body=None):
         """A str goes as it is, all else as JSON."""
-        sent = body.encode() if isinstance(body, str) else body and json.dumps(body)
+        sent = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body)
         response = harness.request(self.control, method, path, sent)
         if response.status not in (200, 204):
             raise AssertionError(f"{method} {path}: {response.status} {response.body}")
