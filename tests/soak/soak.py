@@ -21,9 +21,9 @@ LONG_LIFE = 0.42  # of the time
 # A pause of the request budget takes up to a minute and an item's back-off as long; then all is read.
 RECOVERY = 150
 TEXTFILE_IS_FRESH = 20
-# Between the first and the last part of a life. What a leak of one KB a second adds in the long life of
-# half an hour's soak is more.
-MOST_GROWTH = 512 * 1024
+# Between an early and the last part of a life: what a heap becomes while it gets its holes. A leak of 3 KB a
+# second adds more in the long life of half an hour's soak.
+MOST_GROWTH = 1 << 20
 MOST_MORE_DESCRIPTORS = 2
 SHORTEST_JUDGED_LIFE = 60
 
