@@ -50,6 +50,13 @@ class Soak:
     def plain(self):
         self.storm.blow(self.storm_seconds)
 
+    def dark(self):
+        """For so long that nothing that was heard of a notice is fresh any more."""
+        storm = self.storm
+        storm.darken()
+        storm.blow(max(self.storm_seconds, 2 * promises.NONE_IS_FRESH),
+                   without=[storm.faults, storm.clear, storm.options])
+
     def disk_full(self):
         with self.world.disk_full(self.storm.random.choice((0, 4096, 8192, 20480))):
             self.storm.blow(self.storm_seconds)
@@ -60,11 +67,11 @@ class Soak:
 
     def descriptors_exhausted(self):
         with self.world.descriptors_exhausted(self.storm.random.choice((0, 1, 2, 3, 5))):
-            self.storm.blow(self.storm_seconds, self.world.take_descriptors, reloads=False)
+            self.storm.blow(self.storm_seconds, self.world.take_descriptors, without=[self.storm.reload])
 
     def memory_exhausted(self):
         with self.world.memory_exhausted(self.storm.random.choice((0, 16, 128, 1024)) * 1024):
-            self.storm.blow(self.storm_seconds, lambda: self.world.alive, reloads=False)
+            self.storm.blow(self.storm_seconds, lambda: self.world.alive, without=[self.storm.reload])
 
     def kills(self):
         def kill():
@@ -150,11 +157,12 @@ class Soak:
         try:
             self._await_recovery()  # the first fill
             self.world.warm_up()
-            self._go_through([self.plain, self.disk_full, self.descriptors_exhausted, self.plain,
+            self._go_through([self.plain, self.disk_full, self.descriptors_exhausted, self.dark, self.plain,
                               self.file_size_limited], begin + LONG_LIFE * self.seconds)
             self.judge_life(self.world.lives[0])
             starved = [] if self.sanitized else [self.memory_exhausted]
-            self._go_through([self.kills, self.simulator_killed, *starved, self.kills], begin + self.seconds)
+            self._go_through([self.kills, self.simulator_killed, *starved, self.kills, self.dark],
+                             begin + self.seconds)
         finally:
             for watcher in watching:
                 watcher.end()

@@ -32,9 +32,9 @@ class Storm:
         """A round. What comes in it depends on the seed and its number, not on how busy the machine is."""
         self.random.seed(f"{self.seed} {number}")
 
-    def blow(self, seconds, also=None, reloads=True):
+    def blow(self, seconds, also=None, without=()):
         """Moves every few seconds; `also` is done between them, until it returns False."""
-        moves = {move: weight for move, weight in self._moves.items() if reloads or move != self.reload}
+        moves = {move: weight for move, weight in self._moves.items() if move not in without}
         while seconds > 0:
             move, = self.random.choices(list(moves), moves.values())
             move()
@@ -102,6 +102,15 @@ class Storm:
         spot = next((fault for fault in faults if fault["path"] in ("*", SPOT)), None)
         with self._readable(faults_block=spot is not None and self._blocks(spot)):
             self._call("PUT", "/control/faults", {"faults": faults})
+
+    def darken(self):
+        """The spot notice, or all, cannot be read."""
+        fault = {"fault": self.random.choice(("status", "hang", "reset", "close", "cut", "garbage", "html")),
+                 "path": self.random.choice(("*", SPOT))}
+        if fault["fault"] == "status":
+            fault["status"] = self.random.choice(REFUSALS)
+        with self._readable(faults_block=True):
+            self._call("PUT", "/control/faults", {"faults": [fault]})
 
     def clear(self):
         with self._readable(faults_block=False):
