@@ -136,8 +136,11 @@ class Soak:
         with open(self.world.state_file, encoding="utf-8") as file:
             if self.judge.state_file(file.read()) != service.notice:
                 yield "the state file does not know of the notice, or of its end"
-        if time.time() - os.stat(self.world.textfile).st_mtime > TEXTFILE_IS_FRESH:
-            yield "the textfile is old"
+        try:
+            if time.time() - os.stat(self.world.textfile).st_mtime > TEXTFILE_IS_FRESH:
+                yield "the textfile is old"
+        except FileNotFoundError:
+            yield "there is no textfile"
 
     def _go_through(self, kinds, end):
         """All of them, and again while there is time."""
