@@ -38,8 +38,8 @@ class StateFile {
   // times that are yet to come show that the file is damaged.
   [[nodiscard]] std::optional<SavedState> Load(Instant now);
 
-  // Writes the state; true when that is done. A failure is logged, at most every ten minutes, and is
-  // no reason to stop: what is lost is only the promise about restarts.
+  // Writes the state; true when that is done. A failure is logged, at most every ten minutes, and
+  // is no reason to stop: what is lost is only the promise about restarts.
   bool Save(const SavedState& state, SteadyTime now);
 
  private:

@@ -55,7 +55,7 @@ class World:
         self.metadata = f"127.0.0.1:{self._port()}"
         self._excuses, self._excused_until = 0, 0.0
         self._ballast = os.path.join(self.disk, "ballast")
-        self._descriptors_denied = []
+        self._connections = []
         self.simulator = None
         self.start_simulator()
 
@@ -270,21 +270,21 @@ class World:
                     self.take_descriptors()
                     yield
                 finally:
-                    for connection in self._descriptors_denied:
+                    for connection in self._connections:
                         connection.close()
-                    self._descriptors_denied = []
+                    self._connections = []
             self.judge.note("there are descriptors again")
             self._await_page()
 
     def take_descriptors(self):
         """Connections that say nothing; the exporter ends those that it has accepted."""
-        for connection in self._descriptors_denied:
+        for connection in self._connections:
             connection.close()
-        self._descriptors_denied = []
+        self._connections = []
         host, port = self.life.web.split(":")
         with contextlib.suppress(OSError):
             for _ in range(60):
-                self._descriptors_denied.append(socket.create_connection((host, int(port)), 1))
+                self._connections.append(socket.create_connection((host, int(port)), 1))
 
     @contextlib.contextmanager
     def memory_exhausted(self, left):

@@ -281,7 +281,8 @@ TEST_F(RestartTest, HoursWithoutADiskAreToldOfRarelyAndNothingIsMissingBehindThe
   const auto away = folder.string() + ".away";
   std::filesystem::rename(folder, away);
   const auto lines = LogLinesOf([&] { RunFor(hours(6)); });
-  EXPECT_THAT(lines, Contains(HasSubstr("the state file cannot be written")).Times(AllOf(Ge(30), Le(37))))
+  EXPECT_THAT(lines,
+              Contains(HasSubstr("the state file cannot be written")).Times(AllOf(Ge(30), Le(37))))
       << "every ten minutes";
   Announce(minutes(5));
   RunFor(seconds(10));
