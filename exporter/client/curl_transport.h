@@ -21,8 +21,8 @@ struct OperatorAccess {
   bool tls12 = false;
 };
 
-// For a program that is never going to speak TLS, before its first CurlTransport: OpenSSL leaves out
-// what only TLS needs, half a MiB of the static program. Cannot be undone.
+// For a program that is never going to speak TLS, before its first CurlTransport: OpenSSL leaves
+// out what only TLS needs, half a MiB of the static program. Cannot be undone.
 void ForgoTls();
 
 // HttpTransport by libcurl, on one kept-alive connection. Create the first one before other
