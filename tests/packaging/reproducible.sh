@@ -14,9 +14,12 @@ export CCACHE_DISABLE=1
 SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct 2>/dev/null || echo 1700000000)
 export SOURCE_DATE_EPOCH
 
+# Once, so that both are of the same source whatever happens to it meanwhile.
+tar -C "$top" --exclude=./build --exclude=./.git -cf "$scratch/source.tar" .
+
 build() { # FOLDER
   mkdir -p "$1/source"
-  tar -C "$top" --exclude=./build --exclude=./.git -cf - . | tar -C "$1/source" -xf -
+  tar -C "$1/source" -xf "$scratch/source.tar"
   # Else the configuration fetches it there.
   [[ ! -d $top/build/_civetweb-1.16 ]] || {
     mkdir "$1/source/build"
