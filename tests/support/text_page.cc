@@ -90,8 +90,8 @@ class Scanner {
 PageSample TakeSample(Scanner& scanner) {
   PageSample sample;
   sample.name = scanner.TakeName(/*colons=*/true);
-  std::set<std::string> names;
   if (scanner.TakeIf("{")) {
+    std::set<std::string> names;
     do {
       std::string name = scanner.TakeName(/*colons=*/false);
       scanner.Take("=\"");
