@@ -100,6 +100,8 @@ class Soak:
         self.judge.note("calm")
         self.storm.calm()
         self.recoveries.append(self._await_recovery())
+        if not self.world.life.warm:
+            self.world.warm_up()
         self.judge.requests(self.world.journal())
 
     def _go_on(self):
@@ -181,14 +183,15 @@ class Soak:
 
     @staticmethod
     def lasted(life):
-        return life.samples[-1][0] - life.began
+        """Behind the warm-up."""
+        return life.samples[-1][0] - (life.warm or life.began)
 
     @staticmethod
     def parts(life):
         """What was used behind the warm-up, at the end, and at most: (bytes, descriptors) each.
 
         Of bytes the median; of descriptors the least, because connections come and go."""
-        samples, began = life.samples, life.began
+        samples, began = life.samples, life.warm or life.began
         lasted = Soak.lasted(life)
         early = [s for s in samples if 0.25 <= (s[0] - began) / lasted <= 0.4] or samples[:1]
         late = [s for s in samples if (s[0] - began) / lasted >= 0.85]
@@ -202,7 +205,7 @@ class Soak:
         (memory, descriptors), (later_memory, later_descriptors), (most, _) = self.parts(life)
         self.judge.expect(most < unit_memory(),
                           f"life {life.number} took {most} bytes, more than the unit allows")
-        if self.lasted(life) < SHORTEST_JUDGED_LIFE:
+        if not life.warm or self.lasted(life) < SHORTEST_JUDGED_LIFE:
             return
         self.judge.expect(later_memory - memory <= MOST_GROWTH,
                           f"life {life.number} grew from {memory} to {later_memory} bytes")

@@ -33,6 +33,7 @@ class Life:
     process: int
     web: str = ""
     killed: str = ""  # how it was ended, when we did it
+    warm: float = 0  # since when
     samples: list = dataclasses.field(default_factory=list)  # time, resident bytes, descriptors
 
 
@@ -153,6 +154,7 @@ class World:
                     with contextlib.suppress(ConnectionError):  # it was idle for long
                         connection.request("GET", path, headers=headers)
                         connection.getresponse().read()
+        self.life.warm = time.monotonic()
 
     @property
     def alive(self):
