@@ -101,16 +101,25 @@ def packages_of(paths):
     return found
 
 
+# Names that Debian's copyright files have for licences of which SPDX knows the very same.
+SPDX = {"Apache-2.0": "Apache-2.0", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "BSD-3-Clause",
+        "CC0-1.0": "CC0-1.0", "curl": "curl", "Expat": "MIT", "LGPL-2.1+": "LGPL-2.1-or-later", "MIT": "MIT",
+        "Zlib": "Zlib"}
+
+
 def licences(package):
-    """What the package's machine-readable copyright file says of its bulk."""
+    """A licence of SPDX, or where to read: what a copyright file says of the bulk of a source package, if that is
+    of the GNU kind above all, need not be so of one library of it."""
     path = f"/usr/share/doc/{package.split(':')[0]}/copyright"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
     except FileNotFoundError:
         text = ""
-    found = re.search(r"(?ms)^Files: \*$.*?^License:[ \t]*(\S[^\n]*)$", text)
-    return [{"license": {"name": found[1].strip() if found else f"as in {path}"}}]
+    found = re.search(r"(?ms)^Files: \*$.*?^License:[ \t]*(\S[^\n]*?)[ \t]*$", text)
+    if found and found[1] in SPDX:
+        return [{"license": {"id": SPDX[found[1]]}}]
+    return [{"license": {"name": f"see {path}"}}]
 
 
 @functools.cache
@@ -319,10 +328,12 @@ def document(build, program, shipped):
         edges.setdefault(bill.by_soname[soname], set()).update(targets)
     bom = {
         "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
-        "metadata": {"component": {
-            "type": "application", "bom-ref": reference, "name": program, "version": version,
-            "purl": reference, "licenses": [{"license": {"id": "Apache-2.0"}}],
-            "hashes": [{"alg": "SHA-256", "content": sha256(shipped)}]}},
+        "metadata": {
+            "tools": [{"name": "sbom.py", "version": version}],
+            "component": {
+                "type": "application", "bom-ref": reference, "name": program, "version": version,
+                "purl": reference, "licenses": [{"license": {"id": "Apache-2.0"}}],
+                "hashes": [{"alg": "SHA-256", "content": sha256(shipped)}]}},
         "components": [*components, compiler],
         "dependencies": [{"ref": ref, "dependsOn": sorted(targets)} for ref, targets in sorted(edges.items())],
     }

@@ -63,7 +63,8 @@ class ContainersTest(harness.Case):
                 self.assertEqual(instructions("FROM")[stage], [f"scratch AS {stage}"])
                 self.assertEqual(instructions("COPY")[stage],
                                  [f"--from=build /source/build/static/{program} /",
-                                  f"--from=build /source/build/static/{program}.txt /licenses/"])
+                                  f"--from=build /source/build/static/{program}.txt "
+                                  f"/source/build/static/{program}.cdx.json /licenses/"])
                 self.assertEqual(instructions("USER")[stage], ["65532:65532"])
                 (entry,) = instructions("ENTRYPOINT")[stage]
                 self.assertEqual(json.loads(entry)[0], f"/{program}")

@@ -96,6 +96,14 @@ class SbomTest(harness.Case):
                     check=True, stdout=subprocess.PIPE)
                 self.assertIn(component["version"], installed.stdout.split("\n"))
 
+    def test_names_a_licence_only_where_it_is_sure(self):
+        found = {c["name"]: c["licenses"][0]["license"]
+                 for c in self.document("aliyun_ecs_exporter")["components"]}
+        self.assertEqual(found["libssl3"], {"id": "Apache-2.0"})
+        self.assertEqual(found["libspdlog1.10"], {"id": "MIT"})  # Debian calls it Expat
+        # Its source package is under the GPL above all, and this library of it is not.
+        self.assertEqual(found["libidn2-0"], {"name": "see /usr/share/doc/libidn2-0/copyright"})
+
     def test_names_the_source_of_civetweb_by_its_checksum(self):
         civetweb = next(c for c in self.document("aliyun_ecs_exporter")["components"]
                         if c["name"] == "civetweb")

@@ -96,8 +96,8 @@ for target in exporter plugin simulator; do
   say "aliyun-ecs-$target:$version has $size bytes: ${files//$'\n'/ }"
   program=aliyun_ecs_$target
   [[ $target != plugin ]] || program=check_aliyun_ecs
-  wanted=$(printf '%s\n' "$program" licenses/ "licenses/$program.txt" | LC_ALL=C sort)
-  [[ $files == "$wanted" ]] || die "the image holds more than its program and its licences, or less."
+  wanted=$(printf '%s\n' "$program" licenses/ "licenses/$program."{txt,cdx.json} | LC_ALL=C sort)
+  [[ $files == "$wanted" ]] || die "the image holds more than its program and what is said of it, or less."
   for text in 'Apache License' 'libc6-dev ' 'GNU LESSER GENERAL PUBLIC LICENSE'; do
     [[ $licences == *"$text"* ]] || die "the licences do not have the words \"$text\"."
   done
