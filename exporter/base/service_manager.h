@@ -9,7 +9,7 @@
 namespace aliyun_ecs {
 
 // Tells systemd how this service is (Type=notify). Says nothing where systemd did not start it, nor
-// in a build without ALIYUN_ECS_SYSTEMD, whose unit must be Type=exec.
+// in a build without ALIYUN_ECS_SYSTEMD, whose unit is Type=simple.
 // Safe to call from any thread.
 class ServiceManager {
  public:

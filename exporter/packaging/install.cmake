@@ -55,7 +55,17 @@ foreach(package IN ITEMS
     DESTINATION "${doc}" COMPONENT ${component})
 endforeach()
 
-aliyun_ecs_install_with_paths(exporter "${packaging}/aliyun-ecs-exporter.service" "${ALIYUN_ECS_UNIT_DIR}" FILES)
+set(unit "${packaging}/aliyun-ecs-exporter.service")
+if(NOT ALIYUN_ECS_SYSTEMD)
+  # systemd would wait in vain for a word from it, and end it.
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${unit}")
+  file(READ "${unit}" text)
+  string(REPLACE "\nType=notify\nNotifyAccess=main\n" "\nType=simple\n" text "${text}")
+  string(REGEX REPLACE "\n#[^\n]*\nWatchdogSec=[^\n]*\n" "\n" text "${text}")
+  set(unit "${CMAKE_BINARY_DIR}/without-libsystemd/aliyun-ecs-exporter.service")
+  file(WRITE "${unit}" "${text}")
+endif()
+aliyun_ecs_install_with_paths(exporter "${unit}" "${ALIYUN_ECS_UNIT_DIR}" FILES)
 aliyun_ecs_install_with_paths(exporter "${packaging}/default/aliyun-ecs-exporter" "${config_dir}/default" FILES)
 file(GLOB rules CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/alerts/rules/*.yml")
 file(GLOB dashboards CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dashboards/*.json")

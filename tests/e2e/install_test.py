@@ -127,6 +127,29 @@ class InstallTest(harness.Case):
         self.assertIn("\nExecStart=/usr/bin/aliyun_ecs_exporter", unit)
         self.assertNotIn(self.folder, re.sub(r"#.*", "", unit))
 
+    def test_the_unit_is_one_that_a_build_without_libsystemd_can_obey(self):
+        if not shutil.which("cmake"):
+            self.skip_or_fail("no cmake")
+        build, prefix = os.path.join(self.folder, "build"), os.path.join(self.folder, "prefix")
+        configure = ["cmake", "-G", "Ninja", "-S", harness.SOURCE, "-B", build, "-DALIYUN_ECS_TESTS=OFF",
+                     "-DALIYUN_ECS_SYSTEMD=OFF"]
+        subprocess.run(configure, check=True, stdout=subprocess.PIPE, timeout=harness.DEADLINE,
+                       env=harness.environment())
+        with open(os.path.join(build, "aliyun_ecs_exporter"), "wb"):
+            pass  # stands for the program: only the unit matters, and building takes minutes
+        subprocess.run(["cmake", "--install", build, "--prefix", prefix, "--component", "exporter"], check=True,
+                       stdout=subprocess.PIPE, timeout=harness.DEADLINE, env=harness.environment())
+        unit = "lib/systemd/system/aliyun-ecs-exporter.service"
+        told = r"(?m)^(?:Type=notify|NotifyAccess=.*|WatchdogSec=.*)\n"
+        without = re.sub(r"(?m)^#.*\n", "", self.read("prefix", unit))
+        self.assertEqual(re.findall(told, without), [])
+        self.assertIn("\n[Service]\nType=simple\nExecStart=", without)
+        # All else is as it was.
+        other = os.path.join(self.folder, "other")
+        self.install(other, "--component", "exporter")
+        whole = re.sub(r"(?m)^#.*\n", "", self.read("other", unit)).replace(other, prefix)
+        self.assertEqual(without.replace("Type=simple\n", ""), re.sub(told, "", whole))
+
 
 if __name__ == "__main__":
     harness.main()
