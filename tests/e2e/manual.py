@@ -25,7 +25,7 @@ EXAMPLES = {
     "metadata.exclude": "ram/security-credentials/[role-name]",
     "metrics.instance-tags": "team,env",
     "state.file": "/var/lib/aliyun-ecs-exporter/state.json",
-    "spot.notice-file": "/var/lib/aliyun-ecs-exporter/notice.json",
+    "spot.notice-file": "/run/aliyun-ecs-exporter/notice.json",
     "drill.file": "/etc/aliyun-ecs-exporter/drill.json",
     "alertmanager.url": "https://alertmanager.example:9093",
     "alertmanager.label": "job=aliyun-ecs-exporter",

@@ -68,7 +68,7 @@ class SettingsTest(harness.Case):
         self.folder = folder.name
         # What the examples name.
         for name in ("etc/aliyun-ecs-exporter", "etc/default", "var/lib/aliyun-ecs-exporter",
-                     "var/lib/prometheus/node-exporter"):
+                     "var/lib/prometheus/node-exporter", "run/aliyun-ecs-exporter"):
             os.makedirs(os.path.join(self.folder, name))
         for name in ("web", "alertmanager"):
             self.write(f"etc/aliyun-ecs-exporter/{name}.yml", "{}\n")
@@ -83,7 +83,7 @@ class SettingsTest(harness.Case):
         """The file with all its settings in force, and its folders in ours."""
         text, count = re.subn(rf"(?m)^#({line})", r"\1", read(path))
         self.assertEqual(count, len(manual.settings()))
-        return re.sub(r"/(etc|var/lib)/(aliyun-ecs|prometheus)", rf"{self.folder}/\1/\2", text)
+        return re.sub(r"/(etc|run|var/lib)/(aliyun-ecs|prometheus)", rf"{self.folder}/\1/\2", text)
 
     def check(self, *argv):
         return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
