@@ -29,7 +29,9 @@ function(aliyun_ecs_install_with_paths component file destination)
     set(paths
       /usr/bin/ \"${CMAKE_INSTALL_BINDIR}/\"
       /etc/default/ \"${config_dir}/default/\"
-      /usr/lib/nagios/plugins/ \"${ALIYUN_ECS_PLUGIN_DIR}/\")
+      /usr/lib/nagios/plugins/ \"${ALIYUN_ECS_PLUGIN_DIR}/\"
+      /usr/share/doc/ \"${doc_dir}/\"
+      /usr/share/aliyun-ecs-exporter/ \"${exporter_data}/\")
     file(READ \"${file}\" text)
     while(paths)
       list(POP_FRONT paths from to)
@@ -71,11 +73,18 @@ file(GLOB rules CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/alerts/rules/*.yml")
 file(GLOB dashboards CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dashboards/*.json")
 install(FILES ${rules} DESTINATION "${exporter_data}/alerts" COMPONENT exporter)
 install(FILES ${dashboards} DESTINATION "${exporter_data}/dashboards" COMPONENT exporter)
-install(FILES
-    exporter/METRICS.md
+# In the folders of the source, so that their links to each other hold.
+foreach(page IN ITEMS
+    README.md
     SECURITY.md
+    alerts/README.md
     alerts/RUNBOOKS.md
-  DESTINATION "${doc_dir}/aliyun-ecs-exporter" COMPONENT exporter)
+    dashboards/README.md
+    exporter/METRICS.md
+    exporter/README.md)
+  cmake_path(GET page PARENT_PATH folder)
+  install(FILES ${page} DESTINATION "${doc_dir}/aliyun-ecs-exporter/${folder}" COMPONENT exporter)
+endforeach()
 install(FILES
     "${packaging}/config.example.yml"
     alerts/alertmanager.example.yml
@@ -85,7 +94,7 @@ install(FILES
 install(DIRECTORY "${packaging}/discovery" USE_SOURCE_PERMISSIONS
   DESTINATION "${doc_dir}/aliyun-ecs-exporter/examples" COMPONENT exporter)
 
-install(FILES "${packaging}/monitoring.md" DESTINATION "${doc_dir}/check-aliyun-ecs" COMPONENT plugin)
+aliyun_ecs_install_with_paths(plugin "${packaging}/monitoring.md" "${doc_dir}/check-aliyun-ecs" FILES)
 install(DIRECTORY "${packaging}/icinga2" "${packaging}/nagios" "${packaging}/zabbix"
   DESTINATION "${plugin_examples}" COMPONENT plugin)
 aliyun_ecs_install_with_paths(plugin "${packaging}/nrpe/aliyun_ecs.cfg" "${plugin_examples}/nrpe" FILES)

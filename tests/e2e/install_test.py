@@ -24,10 +24,12 @@ share/aliyun-ecs-exporter/dashboards/fleet.json
 share/aliyun-ecs-exporter/dashboards/instance.json
 share/aliyun-ecs-exporter/dashboards/spot.json
 share/doc/aliyun-ecs-exporter/CHANGELOG.md
-share/doc/aliyun-ecs-exporter/METRICS.md
-share/doc/aliyun-ecs-exporter/RUNBOOKS.md
+share/doc/aliyun-ecs-exporter/README.md
 share/doc/aliyun-ecs-exporter/SECURITY.md
+share/doc/aliyun-ecs-exporter/alerts/README.md
+share/doc/aliyun-ecs-exporter/alerts/RUNBOOKS.md
 share/doc/aliyun-ecs-exporter/copyright
+share/doc/aliyun-ecs-exporter/dashboards/README.md
 share/doc/aliyun-ecs-exporter/examples/alertmanager.example.yml
 share/doc/aliyun-ecs-exporter/examples/config.example.yml
 share/doc/aliyun-ecs-exporter/examples/dashboards.yaml
@@ -35,6 +37,8 @@ share/doc/aliyun-ecs-exporter/examples/discovery/README.md
 share/doc/aliyun-ecs-exporter/examples/discovery/aliyun-ecs-targets.service
 share/doc/aliyun-ecs-exporter/examples/discovery/aliyun-ecs-targets.timer
 share/doc/aliyun-ecs-exporter/examples/discovery/aliyun_ecs_targets.py
+share/doc/aliyun-ecs-exporter/exporter/METRICS.md
+share/doc/aliyun-ecs-exporter/exporter/README.md
 share/man/man1/aliyun_ecs_exporter.1
 """
 
@@ -115,8 +119,8 @@ class InstallTest(harness.Case):
         self.assertTrue(os.access(os.path.join(self.folder, examples, "checkmk/aliyun_ecs"), os.X_OK))
         for component in COMPONENTS.values():
             for file in component.split():
-                if file.startswith(("lib/systemd", "etc", "share/man", examples)):
-                    self.assertNotRegex(self.read(file), r"(?<!local)/usr/(bin|lib/nagios)/")
+                if file.startswith(("lib/systemd", "etc", "share/man", examples)) or file.endswith("monitoring.md"):
+                    self.assertNotRegex(self.read(file), r"(?<!local)/usr/(bin|lib/nagios|share)/")
 
     def test_destdir_goes_before_and_is_named_nowhere(self):
         self.install("/usr", DESTDIR=self.folder)
