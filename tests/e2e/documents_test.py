@@ -36,6 +36,7 @@ FOREIGN = set("""
     prometheus: --config.file
     promtool: --lint-fatal
     systemctl, journalctl: --grep --lines --no-pager --now --property --since
+    tar: --group --no-overwrite-dir --owner
     tests/run.sh: --full""".split())
 
 
