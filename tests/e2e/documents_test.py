@@ -31,7 +31,8 @@ FOREIGN = set("""
     dashboard_data.py: --end --port --serve
     demo.sh: --once
     git: --short
-    docker: --build --build-arg --cap-drop --network --read-only --rm --target --user --wait
+    docker: --build --build-arg --cap-drop --memory --memory-swap --name --network --platform --push --read-only
+            --restart --rm --security-opt --target --user --wait
     kubectl: --delete-emptydir-data --from-file --grace-period --ignore-daemonsets --load-restrictor
     prometheus: --config.file
     promtool: --lint-fatal
