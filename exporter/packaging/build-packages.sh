@@ -5,8 +5,9 @@
 #
 # From the environment:
 #   ALIYUN_ECS_PACKAGE_MAINTAINER='Name <address>'  who answers for the packages
+#   ALIYUN_ECS_PACKAGE_HOMEPAGE=URL                 where the packages say that the project is found
 #   ALIYUN_ECS_PACKAGE_RELEASE=2                    to replace release 1 of the same version
-#   ALIYUN_ECS_CIVETWEB_SOURCE=DIR                  CivetWeb's source, where there is no apt to get it
+#   ALIYUN_ECS_CIVETWEB_SOURCE=DIR                  CivetWeb's source, where no Debian mirror is configured
 # Installs what it needs, where there is apt. Safe to run again.
 set -euo pipefail
 
@@ -46,6 +47,7 @@ umask 022 # CPack packs files and folders with the rights that they get here
 options=(
   # Else those of an earlier run would stay.
   "-DCMAKE_C_FLAGS=$CFLAGS" "-DCMAKE_CXX_FLAGS=$CXXFLAGS" "-DCMAKE_EXE_LINKER_FLAGS=$LDFLAGS"
+  "-DALIYUN_ECS_PACKAGE_HOMEPAGE=${ALIYUN_ECS_PACKAGE_HOMEPAGE-}"
   "-DALIYUN_ECS_PACKAGE_RELEASE=${ALIYUN_ECS_PACKAGE_RELEASE:-1}"
   "-DALIYUN_ECS_CIVETWEB_SOURCE=${ALIYUN_ECS_CIVETWEB_SOURCE-}"
 )

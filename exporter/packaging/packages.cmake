@@ -3,11 +3,14 @@
 set(ALIYUN_ECS_PACKAGE_RELEASE 1 CACHE STRING "Release of the packages of this version; an upgrade needs a higher one")
 set(ALIYUN_ECS_PACKAGE_MAINTAINER "Alibaba Cloud ECS exporter maintainers <maintainers@aliyun-ecs-exporter.invalid>"
   CACHE STRING "Name and address in the packages")
+set(ALIYUN_ECS_PACKAGE_HOMEPAGE "" CACHE STRING "Where the packages say that the project is found; empty: nowhere")
 
 set(CPACK_PACKAGE_NAME aliyun-ecs-exporter)
 set(CPACK_PACKAGE_CONTACT "${ALIYUN_ECS_PACKAGE_MAINTAINER}")
 set(CPACK_PACKAGE_VENDOR "Alibaba Cloud ECS exporter maintainers")
 set(CPACK_PACKAGING_INSTALL_PREFIX "${CMAKE_INSTALL_PREFIX}")
+set(CPACK_DEBIAN_PACKAGE_HOMEPAGE "${ALIYUN_ECS_PACKAGE_HOMEPAGE}")
+set(CPACK_RPM_PACKAGE_URL "${ALIYUN_ECS_PACKAGE_HOMEPAGE}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # CPack would put it above each package's own
 set(CPACK_ALIYUN_ECS_STRIP "${CMAKE_STRIP}")
 set(CPACK_COMPONENTS_ALL exporter plugin simulator)

@@ -37,12 +37,18 @@ exporter/packaging/install-packages.sh build packages packages-test
 export SOURCE_DATE_EPOCH=1700000000
 exporter/packaging/build-packages.sh "$here/1" >/dev/null
 exporter/packaging/build-packages.sh "$here/again" >/dev/null
-ALIYUN_ECS_PACKAGE_RELEASE=2 exporter/packaging/build-packages.sh "$here/2" >/dev/null
+ALIYUN_ECS_PACKAGE_RELEASE=2 ALIYUN_ECS_PACKAGE_HOMEPAGE=https://exporter.example/ \
+  exporter/packaging/build-packages.sh "$here/2" >/dev/null
 for file in "$here"/1/*; do
   cmp "$file" "$here/again/${file##*/}" || die "${file##*/} is another when it is packed again."
   printf '    %7d bytes %s\n' "$(stat -c %s "$file")" "${file##*/}"
 done
 ok "packed twice: the same bytes"
+
+for file in "$here"/[12]/*.deb; do printf '%s ' "$(dpkg-deb -f "$file" Homepage)"; done >"$here/homepages"
+[[ $(<"$here/homepages") == "   https://exporter.example/ https://exporter.example/ https://exporter.example/ " ]] ||
+  die "packages name these homepages: $(<"$here/homepages")"
+ok "packages name the homepage that they are given, and else none"
 
 bills_name() { # DIR PROGRAM...
   local program sum
