@@ -10,16 +10,20 @@ constexpr unsigned kTriesUntilSettled = 3;
 }  // namespace
 
 // Only a metadata service gives tokens or values, and it always knows the instance ID: nothing that
-// it says counts while it answers that with "none" or with nonsense.
+// it says counts while it answers that with "none" or with nonsense. What an earlier process was
+// told proves nothing of who answers this one.
 bool IsProven(const Snapshot& snapshot) {
   const Reading* const id = snapshot.Find(kInstanceId);
   if (id != nullptr && id->failure &&
       (id->failure->code == ErrorCode::kMissing || id->failure->code == ErrorCode::kMalformed)) {
     return false;
   }
+  const auto told_now = [&](const auto& entry) {
+    const Reading& reading = entry.second;
+    return reading.value() != nullptr && reading.answer->at.steady >= snapshot.began;
+  };
   return snapshot.token_expiration ||
-         std::any_of(snapshot.readings.begin(), snapshot.readings.end(),
-                     [](const auto& entry) { return entry.second.value() != nullptr; });
+         std::any_of(snapshot.readings.begin(), snapshot.readings.end(), told_now);
 }
 
 std::string_view Name(SpotState state) {

@@ -24,7 +24,8 @@ NoticeEvent ObserveNotice(SpotHistory& spot, std::optional<SystemTime> terminati
   // How long until then; the later of both clocks' opinions, because it is the safer one.
   Duration left{};
   if (termination) left = *termination - std::min(at.system, service_time);
-  // What has just gone after its time, and is told again, is not new.
+  // What has just gone after its time, and is told again, stands again but is not new.
+  const bool again = termination == spot.ended && left <= Duration::zero();
   const bool is_new = (was_absent && termination != spot.ended) || ahead;
   if (is_new && left < Duration::zero() && left > -kLargestClockError) left = kLead;
   if (!termination || left <= -kNoticeOutlivesItsTime) {
@@ -44,8 +45,9 @@ NoticeEvent ObserveNotice(SpotHistory& spot, std::optional<SystemTime> terminati
     ++spot.moved;
     return NoticeEvent::kMoved;
   }
-  ++spot.notices;
   spot.first_seen = at.system;
+  if (again) return NoticeEvent::kNothingNew;
+  ++spot.notices;
   return NoticeEvent::kScheduled;
 }
 

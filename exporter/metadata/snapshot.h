@@ -187,6 +187,7 @@ struct Snapshot {
   // order.
   std::vector<std::string> instance_tags;
 
+  SteadyTime began;  // of the process that asks; what it restored from a file was told before
   bool hardened = true;
   std::optional<SystemTime> token_expiration;  // of the session token in use
   std::optional<bool> up;  // the newest exchange was an answer; nullopt: none yet

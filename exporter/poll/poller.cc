@@ -119,6 +119,7 @@ Poller::Poller(const PollOptions& options, MetadataClient& client, const Clock& 
   snapshot_.refresh_intervals = IntervalsOf(options_);
   const Instant now = Now(clock);
   wall_clock_offset_ = now.system.time_since_epoch() - now.steady.time_since_epoch();
+  snapshot_.began = now.steady;
   AddEverything(now.steady);
   if (state_file_ != nullptr) {
     if (auto saved = state_file_->Load(now)) Restore(*std::move(saved), now.steady);
@@ -195,6 +196,8 @@ void Poller::StartAnew() {
   snapshot_.roles.clear();
   snapshot_.posture.reset();
   snapshot_.ready = false;
+  snapshot_.filled = false;
+  told_failing_.clear();
   schedule_ = Schedule(snapshot_.refresh_intervals, jitter_.phase());
   AddEverything(clock_.Steady());
   snapshot_.readings.at(kInstanceIdInstance).answer =
@@ -303,6 +306,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
     token_retry_at_ = sent;
+    ask_without_token_ = false;
     // A token that took longer to come than it lives.
     if (client_.NeedsToken()) DelayToken(sent);
     return;  // does not say "up": a service that gives tokens and then refuses them is not
@@ -436,7 +440,11 @@ void Poller::Read(Schedule::Job& job, std::stop_token stop) {
     OnListing(job, *directory, *std::move(value), at);
   } else {
     const auto& instance = std::get<ItemInstance>(job.target);
-    if (!*value && ReadingOf(job.target).value() != nullptr && !IsConfirmed(job, at.steady)) {
+    // A notice from the state file stands, though this process has not read it.
+    const bool was_there =
+        ReadingOf(job.target).value() != nullptr ||
+        (instance.item == kSpotTerminationTime && Stands(snapshot_.spot, at.steady));
+    if (!*value && was_there && !IsConfirmed(job, at.steady)) {
       return doubt();
     }
     job.doubted_at.reset();
@@ -479,7 +487,7 @@ void Poller::OnThrottled(const Exchange& exchange) {
   silent_ = false;
   answered_since_throttling_ = false;
   ++snapshot_.statistics.throttled;
-  budget_.OnThrottled(exchange.sent_at.steady, exchange.retry_after);
+  budget_.OnThrottled(exchange.sent_at.steady + exchange.duration, exchange.retry_after);
   to_save_ = true;
   snapshot_.up = true;
 }
@@ -682,7 +690,8 @@ std::optional<SteadyTime> Poller::ObserveCredentials(const std::string& role,
         {{"role", role}, {"expiration", FormatUtc(*credentials.expiration)}});
   }
   history.expiration = std::max(history.expiration, credentials.expiration);
-  return std::max(soonest, at.steady + (*credentials.expiration - kCredentialsNearEnd - at.system));
+  const Duration left = *credentials.expiration - snapshot_.ServiceTime(at.system);
+  return std::max(soonest, at.steady + (left - kCredentialsNearEnd));
 }
 
 void Poller::AddEntry(Directory directory, const std::string& index, SteadyTime now) {

@@ -119,6 +119,8 @@ bool ReadSpot(const Json& json, Instant now, SpotHistory& spot) {
   // A service may tell any time; that must not cost the rest.
   members.Read("ends_at", spot.ends_at, kAheadOfNotice);
   members.Read("was_absent", spot.was_absent);
+  // Others have been written without.
+  if (members.Find("ended") != nullptr) members.Read("ended", spot.ended);
   members.Read("notices", spot.notices);
   members.Read("moved", spot.moved);
   members.Read("withdrawn", spot.withdrawn);
@@ -191,6 +193,7 @@ std::string SavedStateToJson(const SavedState& state, const std::string& boot_id
               {"first_seen", TimeToJson(spot.first_seen)},
               {"ends_at", TimeToJson(spot.ends_at)},
               {"was_absent", spot.was_absent},
+              {"ended", TimeToJson(spot.ended)},
               {"notices", spot.notices},
               {"moved", spot.moved},
               {"withdrawn", spot.withdrawn}}},

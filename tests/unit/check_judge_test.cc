@@ -120,6 +120,20 @@ TEST_F(CheckJudgeTest, TheServiceIsNeverWellWhileTheNewestRequestWasNotAnswered)
   EXPECT_EQ(Ask(Check::kMetadata).state, CheckState::kCritical) << "asked for nothing else";
 }
 
+TEST_F(CheckJudgeTest, TheServiceIsNotWellByOldNewsOfAnExporter) {
+  rig_.RunFor(minutes(10));
+  rig_.clock.Advance(minutes(2));
+  const auto told =
+      SnapshotFromJson(SnapshotToJson(*rig_.Current(), Now(rig_.clock)), Now(rig_.clock));
+  ASSERT_TRUE(told) << told.error().message;
+  for (const Snapshot& snapshot : {*rig_.Current(), told->snapshot}) {
+    Evidence evidence;
+    evidence.snapshot = snapshot;
+    evidence.now = Now(rig_.clock);
+    EXPECT_EQ(Judge(Check::kMetadata, evidence, {}).state, CheckState::kUnknown);
+  }
+}
+
 TEST_F(CheckJudgeTest, ThereIsNoTimeLeftForSureWhenNothingNewIsHeardOfANotice) {
   NoticeAt(rig_.clock.System() + hours(2));
   rig_.RunNow();

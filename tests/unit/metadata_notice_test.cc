@@ -66,6 +66,16 @@ TEST_F(NoticeTest, AfterItsTimeItIsGoneAndNotWithdrawnAndComesNotBack) {
   EXPECT_EQ(spot.notices, 1u);
 }
 
+TEST_F(NoticeTest, ToldAgainAfterItsTimeItStandsUntilItIsOverAndIsNotNew) {
+  Hear(std::nullopt, seconds(0));
+  Hear(kStart + minutes(5), seconds(5));
+  EXPECT_EQ(Hear(std::nullopt, minutes(6)), NoticeEvent::kGone);
+  EXPECT_EQ(Hear(kStart + minutes(5), minutes(7)), NoticeEvent::kNothingNew);
+  EXPECT_EQ(spot.notices, 1u);
+  EXPECT_TRUE(StandsAfter(minutes(15) - seconds(1)));
+  EXPECT_FALSE(StandsAfter(minutes(15)));
+}
+
 TEST_F(NoticeTest, OneThatIsOverStaysOverThoughItIsStillTold) {
   Hear(kStart + minutes(5), seconds(0));
   EXPECT_EQ(Hear(kStart + minutes(5), minutes(20)), NoticeEvent::kNothingNew);

@@ -46,7 +46,7 @@ TEST(SnapshotJsonTest, TellsBeforeAnythingWasReadThatNothingIsKnown) {
   ExporterRig rig;
   const json document = Document(rig);
   EXPECT_EQ(document["ready"], false);
-  EXPECT_EQ(document["up"], false);
+  EXPECT_EQ(document["up"], nullptr);
   EXPECT_EQ(document["spot"]["state"], "unknown");
   EXPECT_EQ(document["roles"]["attached"], nullptr);
   EXPECT_EQ(document["roles"]["rotations"], json::object());
@@ -128,6 +128,25 @@ TEST_F(SnapshotFromJsonTest, AgesBecomeMomentsOfThisMachine) {
   EXPECT_EQ(id->answer->at.system, rig_.clock.System() - std::chrono::seconds(7));
   EXPECT_EQ(*id->Get<std::string>(), "i-bp1simulated00000001");
   EXPECT_EQ(told->snapshot.readings.size(), rig_.Current()->readings.size());
+}
+
+TEST_F(SnapshotFromJsonTest, TakesEveryClockThatAServiceMayHave) {
+  rig_.transport.Adorn([](HttpResponse& response) { response.date = SystemTime(); });
+  rig_.RunFor(std::chrono::minutes(5));
+  ASSERT_GT(*rig_.Current()->clock_skew, std::chrono::seconds(1'000'000'000));
+  const auto told = Read(Good());
+  ASSERT_TRUE(told) << told.error().message;
+}
+
+TEST_F(SnapshotFromJsonTest, KnowsWhatWasToldBeforeTheExporterBegan) {
+  rig_.RunFor(std::chrono::minutes(5));
+  json document = Good();
+  const auto told = Read(document);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_TRUE(IsProven(told->snapshot));
+  document["session_token_expiration"] = nullptr;
+  document["running_seconds"] = 0.0;
+  EXPECT_FALSE(IsProven(Read(document)->snapshot));
 }
 
 TEST_F(SnapshotFromJsonTest, WhatIsNotKnownHereIsPassedOver) {

@@ -234,6 +234,37 @@ TEST(AccessStateTest, AskingWhyNoTokenIsGivenIsRare) {
   EXPECT_LE(tokenless, 7);
 }
 
+TEST(AccessStateTest, ARefusalThatIsOverIsNotAskedAboutAtTheNextTrouble) {
+  ExporterRig rig;
+  rig.RunFor(minutes(10));
+  // At its renewal, long before the token ends, one is refused and the next is given.
+  bool refused = false;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    if (refused || request.method == HttpMethod::kGet) {
+      return std::optional<Result<HttpResponse>>();
+    }
+    refused = true;
+    return AnswerWith(403);
+  });
+  rig.RunFor(hours(6));
+  ASSERT_TRUE(refused);
+  int tokenless = 0;
+  bool revoked = false;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    if (request.method == HttpMethod::kGet && request.path.ends_with("/region-id") && revoked) {
+      ++tokenless;
+    }
+    if (revoked || request.method != HttpMethod::kGet) {
+      return std::optional<Result<HttpResponse>>();
+    }
+    revoked = true;
+    return AnswerWith(401);
+  });
+  rig.RunFor(seconds(3));
+  ASSERT_TRUE(revoked);
+  EXPECT_EQ(tokenless, 0);
+}
+
 // The watch alone: what it logs.
 
 Exchange Answered(int status, SteadyTime at) {

@@ -431,6 +431,24 @@ TEST(PollerTest, ThrottlingPausesEverythingAndRecovers) {
   EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_backoff_seconds"), 0);
 }
 
+TEST(PollerTest, APauseThatWasAskedForBeginsWithTheAnswer) {
+  ExporterRig rig;
+  rig.RunFor(minutes(1));
+  std::vector<SteadyTime> asked;
+  rig.transport.Interfere([&](const HttpRequest&) {
+    asked.push_back(rig.clock.Steady());
+    if (asked.size() > 1) return std::optional<Result<HttpResponse>>();
+    rig.clock.Advance(seconds(20));  // so long the answer takes
+    HttpResponse response;
+    response.status = 429;
+    response.retry_after = seconds(15);
+    return std::optional<Result<HttpResponse>>(std::move(response));
+  });
+  rig.RunFor(minutes(1));
+  ASSERT_GE(asked.size(), 2u);
+  EXPECT_GE(asked[1] - asked[0], seconds(35));
+}
+
 TEST(PollerTest, OnePathThatIsAlwaysThrottledHoldsUpNothingElseForEver) {
   for (const std::string_view path : {"/hostname", "spot/termination-time", "/disks/"}) {
     ExporterRig rig;
@@ -854,6 +872,38 @@ TEST(PollerTest, AfterAStepOfTheClockTheEndOfACredentialIsPlannedAnew) {
   EXPECT_GE(rig.AskedAt(kCredentialPath).size(), before + 1);
   EXPECT_EQ(rig.Sample("aliyun_ecs_ram_credential_rotations_total{role=\"SimulatedEcsRole\"}"), 1)
       << "seen within ten minutes and not at the next hourly read";
+}
+
+TEST(PollerTest, TheEndOfACredentialIsPlannedByTheServicesClock) {
+  ExporterRig rig;
+  rig.transport.Adorn([&](HttpResponse& response) {
+    response.date = std::chrono::floor<seconds>(rig.clock.System() - hours(6));
+  });
+  rig.RunFor(minutes(5));
+  const auto before = rig.AskedAt(kCredentialPath).size();
+  rig.RunFor(hours(3));
+  EXPECT_LE(rig.AskedAt(kCredentialPath).size(), before + 4)
+      << "by our own clock it ended long ago";
+}
+
+TEST(PollerTest, AnotherInstanceIsNotCompleteUntilAllOfItWasAskedFor) {
+  ExporterRig rig;
+  rig.RunFor(minutes(10));
+  ASSERT_TRUE(rig.Current()->filled);
+  rig.service.WithInstance([](simulator::Instance& instance) {
+    ASSERT_TRUE(instance.Put("meta-data/instance-id", "i-bp1simulated00000002"));
+  });
+  const auto is_new = [&] {
+    return *rig.Current()->Find(kInstanceId)->Get<std::string>() == "i-bp1simulated00000002";
+  };
+  const SteadyTime latest = rig.clock.Steady() + hours(2);
+  while (!is_new() && rig.clock.Steady() < latest) {
+    rig.clock.AdvanceTo(rig.poller.Step(std::stop_token()));
+  }
+  ASSERT_TRUE(is_new());
+  EXPECT_FALSE(rig.Current()->filled);
+  rig.RunFor(minutes(10));
+  EXPECT_TRUE(rig.Current()->filled);
 }
 
 TEST(PollerTest, AnOldCredentialShownAgainIsNoRotation) {

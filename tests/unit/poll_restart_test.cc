@@ -30,7 +30,7 @@ class RestartTest : public ::testing::Test {
   struct Process {
     Process(RestartTest& test, const PollOptions& poll)
         : state_file(test.path, test.boot_id),
-          client(test.transport, test.clock, {}),
+          client(test.transport, test.clock, test.client),
           poller(poll, client, test.clock, store, &state_file) {}
 
     StateFile state_file;
@@ -85,6 +85,7 @@ class RestartTest : public ::testing::Test {
   simulator::Service service;
   SimulatorTransport transport;
   PollOptions poll;
+  ClientOptions client;
   std::unique_ptr<Process> process;
 };
 
@@ -122,6 +123,49 @@ TEST_F(RestartTest, AStandingNoticeOutlivesARestartWhileTheServiceIsLost) {
   EXPECT_EQ(Spot().state, SpotState::kScheduled);
   RunFor(minutes(2));
   EXPECT_EQ(Spot().state, SpotState::kUnknown) << "ten minutes past its time";
+}
+
+TEST_F(RestartTest, AStandingNoticeIsNotTakenAwayByWhoeverAnswers404) {
+  RunFor(minutes(1));
+  Announce(minutes(5));
+  RunFor(seconds(10));
+  transport.Interfere([](const HttpRequest& request) {
+    return request.path.starts_with("/latest/api/") ? std::nullopt : AnswerWith(404);
+  });
+  KillAndStart();
+  RunFor(minutes(2));
+  EXPECT_EQ(Spot().state, SpotState::kScheduled);
+  EXPECT_EQ(process->store.Current()->spot.withdrawn, 0u);
+}
+
+TEST_F(RestartTest, WhatAnEarlierProcessWasToldDoesNotProveWhoAnswersThisOne) {
+  poll.exclude.set(static_cast<std::size_t>(kInstanceId));  // which alone would tell
+  Start();
+  RunFor(minutes(1));
+  ASSERT_EQ(Spot().state, SpotState::kNone);
+  process->poller.Finish();
+  transport.Interfere([](const HttpRequest&) { return AnswerWith(404); });
+  client.mode = MetadataMode::kNormal;
+  Start();
+  RunFor(minutes(1));
+  EXPECT_EQ(Spot().state, SpotState::kUnknown);
+}
+
+TEST_F(RestartTest, ANoticeThatIsGoneAfterItsTimeIsNotNewBehindARestart) {
+  RunFor(minutes(1));
+  Announce(minutes(5));
+  const SystemTime termination = clock.System() + minutes(5);
+  RunFor(minutes(6));
+  service.WithInstance([](simulator::Instance& instance) { instance.ClearTermination(); });
+  RunFor(minutes(1));
+  ASSERT_EQ(Spot().state, SpotState::kNone);
+  StopAndStart();
+  service.WithInstance(
+      [&](simulator::Instance& instance) { instance.SetTermination(termination); });
+  RunFor(minutes(1));
+  EXPECT_EQ(process->store.Current()->spot.notices, 1u);
+  EXPECT_LT(process->store.Current()->spot.ends_at, clock.Steady())
+      << "no lead of five minutes anew";
 }
 
 TEST_F(RestartTest, ThePageSaysWhoTheInstanceIsThoughTheServiceThrottles) {
