@@ -363,7 +363,8 @@ int Serve(Invocation& invocation, const Signals& signals, const Reread& reread) 
 
   // A unit that waits for this one shall not wait for a metadata service that is not there.
   const SteadyTime ready_by = exporter.clock.Steady() + std::chrono::seconds(5);
-  const Duration tick = manager.watchdog_interval().value_or(std::chrono::hours(2)) / 2;
+  // So often that one that is left out does no harm: after a pause of the machine, say.
+  const Duration tick = manager.watchdog_interval().value_or(std::chrono::hours(4)) / 4;
   // A turn takes at most one request and five seconds of waiting.
   const Duration longest_turn = 2 * options.client.timeout + std::chrono::seconds(10);
   int signal_number = 0;
@@ -456,7 +457,10 @@ int Main(int argc, const char* const* argv) {
   Invocation invocation = reread();
   switch (invocation.action) {
     case Invocation::Action::kPrint:
-      std::fputs(invocation.text.c_str(), stdout);
+      if (std::fputs(invocation.text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+        Complain(std::string("this cannot be written: ") + std::strerror(errno));
+        return kFailed;
+      }
       return kDone;
     case Invocation::Action::kRefuse:
       for (const auto& complaint : invocation.complaints) Complain(complaint);

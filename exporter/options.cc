@@ -108,7 +108,12 @@ std::optional<std::string> TakeListenAddress(Options& options, const std::string
            "has no IPv6";
   }
 #endif
-  options.listen_addresses.push_back(*address);
+  const auto same = [&](const ListenAddress& other) {
+    return other.port != 0 && other.ToString() == address->ToString();
+  };
+  auto& addresses = options.listen_addresses;
+  if (std::any_of(addresses.begin(), addresses.end(), same)) return "an address of its own";
+  addresses.push_back(*address);
   return std::nullopt;
 }
 
@@ -564,6 +569,13 @@ Settings Reader::MakeSettings() const {
   return settings;
 }
 
+// The same for all ways to write it.
+std::string PlaceOf(const std::string& file) {
+  std::error_code failed;
+  const auto place = std::filesystem::weakly_canonical(file, failed);
+  return failed ? file : place.string();
+}
+
 Options Reader::MakeOptions(bool healthcheck) {
   Options options;
   const Settings settings = MakeSettings();
@@ -594,7 +606,10 @@ Options Reader::MakeOptions(bool healthcheck) {
   };
   for (auto one = std::begin(files); one != std::end(files); ++one) {
     for (auto other = std::begin(files); other != one; ++other) {
-      if (one->second.empty() || one->second != other->second) continue;
+      if (one->second.empty() || other->second.empty()) continue;
+      const std::string here = PlaceOf(one->second), there = PlaceOf(other->second);
+      // A file is first written beside its place.
+      if (here != there && here != there + ".tmp" && here + ".tmp" != there) continue;
       Complain(fmt::format("--{}: it must be another file than --{}", one->first, other->first));
     }
   }
@@ -603,7 +618,7 @@ Options Reader::MakeOptions(bool healthcheck) {
       Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
     }
   }
-  if (!options.alertmanager_http_config.empty()) {
+  if (!options.alertmanager_http_config.empty() && !healthcheck) {
     for (const auto& complaint : ReadHttpConfig(options.alertmanager_http_config).complaints) {
       Complain(fmt::format("--alertmanager.http-config: {}: {}", options.alertmanager_http_config,
                            complaint));

@@ -33,6 +33,11 @@ bool HasOneDocumentAtMost(const std::string& text) {
 
 }  // namespace
 
+std::string NotYaml(const YAML::Exception& exception) {
+  return "is not YAML (line " + std::to_string(exception.mark.line + 1) + ", " +
+         exception.msg.substr(0, exception.msg.find(':')) + ")";
+}
+
 Result<YAML::Node> ReadYamlDocument(const std::string& text) {
   try {
     if (!HasOneDocumentAtMost(text)) {
@@ -40,9 +45,7 @@ Result<YAML::Node> ReadYamlDocument(const std::string& text) {
     }
     return YAML::Load(text);
   } catch (const YAML::Exception& exception) {
-    return Fail(ErrorCode::kInvalid, "is not YAML (line " +
-                                         std::to_string(exception.mark.line + 1) + ", " +
-                                         exception.msg + ")");
+    return Fail(ErrorCode::kInvalid, NotYaml(exception));
   }
 }
 

@@ -12,4 +12,7 @@ namespace aliyun_ecs {
 // of the file: "is not YAML (line 3, …)". Reading on in the node may throw YAML::Exception.
 [[nodiscard]] Result<YAML::Node> ReadYamlDocument(const std::string& text);
 
+// What it throws, in words: without what the library may quote, behind a colon, of the file.
+[[nodiscard]] std::string NotYaml(const YAML::Exception& exception);
+
 }  // namespace aliyun_ecs

@@ -118,8 +118,7 @@ void ReadYamlSections(const std::string& text, Complaints& complaints,
     read(top);
     top.RefuseTheRest();
   } catch (const YAML::Exception& exception) {
-    complaints.push_back("the file is not YAML (line " + std::to_string(exception.mark.line + 1) +
-                         ", " + exception.msg + ")");
+    complaints.push_back("the file " + NotYaml(exception));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <exception>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
 
 #ifndef ALIYUN_ECS_SYSTEM_CIVETWEB
 extern "C" int aliyun_ecs_request_fill(const mg_connection* connection);
@@ -21,8 +23,8 @@ extern "C" int aliyun_ecs_request_fill(const mg_connection* connection);
 namespace aliyun_ecs {
 namespace {
 
-// A connection holds a worker from its first byte until it is closed, however slow its client is;
-// so there are more workers than requests that are worked on at once.
+// A connection holds a worker from when it is accepted until it is closed, however slow its client
+// is; so there are more workers than requests that are worked on at once.
 constexpr int kSpareWorkers = 24;
 constexpr const char* kLongestHeaderSection = "16384";
 
@@ -68,13 +70,26 @@ std::string_view ReasonPhrase(mg_connection* connection, int status) {
   return Text(mg_get_response_code_text(connection, status));
 }
 
+// "Connection: keep-alive, close" says it, too, and so does the second such header.
+bool SaysClose(const mg_request_info& request) {
+  for (int i = 0; i < request.num_headers; ++i) {
+    if (mg_strcasecmp(request.http_headers[i].name, "Connection") != 0) continue;
+    const std::string value = LowerCase(Text(request.http_headers[i].value));
+    for (std::string_view word : Split(value, ',')) {
+      word.remove_prefix(std::min(word.find_first_not_of(" \t"), word.size()));
+      if (word.substr(0, word.find_first_of(" \t")) == "close") return true;
+    }
+  }
+  return false;
+}
+
 // Whether the connection ends with this answer. A body that nobody reads would be taken for the
-// next request.
+// next request; of several lengths CivetWeb takes one.
 bool MustClose(const mg_connection* connection, const mg_request_info& request) {
-  return Text(request.http_version) != "1.1" || request.content_length > 0 ||
+  return Text(request.http_version) != "1.1" ||
+         mg_get_header(connection, "Content-Length") != nullptr ||
          mg_get_header(connection, "Transfer-Encoding") != nullptr ||
-         mg_get_header(connection, "Upgrade") != nullptr ||
-         mg_strcasecmp(Header(connection, "Connection").data(), "close") == 0;
+         mg_get_header(connection, "Upgrade") != nullptr || SaysClose(request);
 }
 
 }  // namespace

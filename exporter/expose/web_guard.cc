@@ -38,8 +38,14 @@ WebGuard::Opening WebGuard::Open(const std::string& path, const Clock& clock, Ha
 WebGuard::Look WebGuard::LookAt(const std::string& path) {
   struct stat info {};
   if (path.empty() || stat(path.c_str(), &info) != 0) return {};
-  return {static_cast<std::int64_t>(info.st_dev), static_cast<std::int64_t>(info.st_ino),
-          info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+  // With the time of the last chmod or chown, which may let us read what we could not.
+  return {static_cast<std::int64_t>(info.st_dev),
+          static_cast<std::int64_t>(info.st_ino),
+          info.st_size,
+          info.st_mtim.tv_sec,
+          info.st_mtim.tv_nsec,
+          info.st_ctim.tv_sec,
+          info.st_ctim.tv_nsec};
 }
 
 std::vector<std::string> WebGuard::Load(std::shared_ptr<const Rules>& into, Looks& files) const {

@@ -48,7 +48,7 @@ class WebGuard {
 
  private:
   // How a file looks from outside: device, inode, size, modification time. Zeros: not there.
-  using Look = std::array<std::int64_t, 5>;
+  using Look = std::array<std::int64_t, 7>;
   using Looks = std::vector<std::pair<std::string, Look>>;  // by path
   struct Rules {
     WebConfig config;

@@ -38,7 +38,8 @@ inline constexpr std::array<std::string_view, 2> kOwnAnnotations{"summary", "des
 
 // The alerts that stand at this moment: those that alerts/rules/spot.yml makes of the page, with
 // the same labels, summary and description, so that Alertmanager takes both for one. Like the
-// rule's, an alert has no labels of the instance while those are not known. //
+// rule's, an alert has no labels of the instance while those are not known.
+//
 // A notice ends ten minutes past its time, because by then nobody may be there to end it: the
 // instance is gone, or it was spared; a drill ends at its time. It starts when it was first seen,
 // a drill now.

@@ -1,5 +1,7 @@
 #include "notify/notice_file.h"
 
+#include <filesystem>
+
 #include "base/atomic_file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -29,7 +31,10 @@ void NoticeFile::Follow(const Snapshot& snapshot, Instant now) {
   if (spot.state == SpotState::kUnknown && !over) return;
   const bool scheduled = spot.state == SpotState::kScheduled;
   const std::string wanted = scheduled ? ContentOf(snapshot, spot) : std::string();
-  if (content_ == wanted) return;
+  // Also when somebody has taken it away.
+  std::error_code ignored;
+  const bool there = wanted.empty() || std::filesystem::exists(path_, ignored);
+  if (content_ == wanted && there) return;
   const auto done = Write(wanted);
   if (done) {
     content_ = wanted;

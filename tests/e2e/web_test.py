@@ -40,6 +40,22 @@ class WebTest(harness.Case):
             self.assertEqual(status, b"HTTP/1.1 431 Request Header Fields Too Large", size)
         self.page("/numbers")
 
+    def test_takes_nothing_behind_a_request_for_another_where_that_is_unsure(self):
+        inner = b"GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n"
+        for headers, behind in ((b"Content-Length: 0\r\nContent-Length: %d" % len(inner), inner),
+                                (b"Connection: keep-alive, close", inner),
+                                (b"Connection: keep-alive\r\nConnection: Close", inner)):
+            with socket.create_connection(("127.0.0.1", int(self.web.rsplit(":", 1)[1]))) as connection:
+                connection.settimeout(harness.DEADLINE)
+                connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n" + behind)
+                answers = b""
+                try:
+                    while more := connection.recv(65536):
+                        answers += more
+                except ConnectionResetError:
+                    pass  # what came behind was not read
+            self.assertEqual(answers.count(b"HTTP/1.1 200 "), 1, headers)
+
     def test_names_the_text_format(self):
         response = harness.request(self.web, "GET", "/numbers")
         self.assertEqual(response.headers["Content-Type"],

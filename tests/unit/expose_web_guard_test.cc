@@ -116,6 +116,15 @@ TEST_F(WebGuardTest, FollowsItsFileWithinASecond) {
   EXPECT_EQ(StatusOf(""), 200);
 }
 
+TEST_F(WebGuardTest, SeesWhatOnlyTheTimeOfAChangeOfRightsTells) {
+  Open(users);
+  const auto written = std::filesystem::last_write_time(path);
+  Write(std::string(users.size() - 1, '#') + "\n");
+  std::filesystem::last_write_time(path, written);
+  Pass();
+  EXPECT_EQ(StatusOf(""), 200);
+}
+
 TEST_F(WebGuardTest, WhatIsWrongLaterChangesNothingUntilItIsRight) {
   Open(users);
   Write("basic_auth_users: {prometheus: plain}\n");

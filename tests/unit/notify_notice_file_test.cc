@@ -73,6 +73,14 @@ TEST_F(NoticeFileTest, GoesWhenTheNoticeIsWithdrawn) {
   EXPECT_FALSE(fs::exists(path_));
 }
 
+TEST_F(NoticeFileTest, ComesBackWhenSomebodyTakesItAway) {
+  Hear(kNow.system + minutes(5));
+  file_.Follow(snapshot_, kNow);
+  fs::remove(path_);
+  file_.Follow(snapshot_, kNow);
+  EXPECT_TRUE(Content().is_object());
+}
+
 TEST_F(NoticeFileTest, OneOfAnEarlierProcessStaysUntilSomethingIsKnown) {
   PutFile(path_, "old");
   file_.Follow(snapshot_, kNow);

@@ -271,6 +271,11 @@ TEST(OptionsTest, AnEmptyListOfListenAddressesIsRefused) {
 TEST(OptionsTest, ChecksSettingsWithoutRunning) {
   EXPECT_EQ(Read({"--healthcheck"}).action, Invocation::Action::kHealthcheck);
   EXPECT_EQ(Read({"--healthcheck", "--log.level=x"}).action, Invocation::Action::kRefuse);
+  const std::vector<const char*> lost = {"--alertmanager.url=http://am:9093",
+                                         "--alertmanager.http-config=/no/such/file"};
+  EXPECT_EQ(Read(lost).action, Invocation::Action::kRefuse);
+  EXPECT_EQ(Read({"--healthcheck", lost[0], lost[1]}).action, Invocation::Action::kHealthcheck)
+      << "the exporter that runs has read it before it was lost";
   const Invocation good = Read({"--config.check"});
   EXPECT_EQ(good.action, Invocation::Action::kPrint);
   EXPECT_EQ(Read({"--config.check", "--log.level=x"}).action, Invocation::Action::kRefuse);
@@ -346,6 +351,12 @@ TEST(OptionsTest, FilesToWriteMustHaveAPlaceAndBeTwo) {
   }
   EXPECT_THAT(Read({"--state.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
               ElementsAre(HasSubstr("another file")));
+  for (const auto* const same : {"--spot.notice-file=/tmp/./x", "--spot.notice-file=/tmp/../tmp/x",
+                                 "--spot.notice-file=/tmp/x.tmp"}) {
+    EXPECT_THAT(Read({"--state.file=/tmp/x", same}).complaints,
+                ElementsAre(HasSubstr("another file")))
+        << same;
+  }
   EXPECT_THAT(Read({"--drill.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
               ElementsAre("--drill.file: it must be another file than --spot.notice-file"))
       << "a notice would be taken for a drill";
