@@ -39,7 +39,7 @@ upper end, '~:10' no lower one. What it is compared with:
 hardening, identity and all take no range.
 
 Without --exporter it must run on the instance itself, and costs the metadata service a session
-token and one to seven more requests.
+token and one to seven more requests; each further --expect or role costs one more.
 
   check_aliyun_ecs --check spot -w @0: -c 120:
   check_aliyun_ecs --check credentials --role AppRole
@@ -264,9 +264,9 @@ class Maker {
     }
   }
 
-  // A URL that may hold a password is not shown.
+  // A URL that may hold a password or a token is not shown.
   [[nodiscard]] static std::string Shown(const std::string& url) {
-    const bool harmless = url.find('@') == std::string::npos &&
+    const bool harmless = url.find_first_of("@?") == std::string::npos &&
                           std::count(url.begin(), url.end(), ':') <= 2 &&
                           url.find("://") != std::string::npos;
     return harmless ? url : "(not shown)";
