@@ -264,7 +264,7 @@ bool ReadSnapshot(const Told& json, Instant local, ToldSnapshot& told) {
   snapshot.hardened = mode == "hardened";
   Duration paused{};
   members.Read("ready", snapshot.ready);
-  members.Read("up", snapshot.up);
+  members.Read("up", snapshot.up.emplace());
   members.Read("paused_seconds", paused, 0, kLongestInterval);
   members.Read("latency_seconds", snapshot.latency, 0.0, kLongestInterval);
   members.Read("clock_skew_seconds", snapshot.clock_skew, -kFarthestTime, kFarthestTime);
@@ -272,9 +272,7 @@ bool ReadSnapshot(const Told& json, Instant local, ToldSnapshot& told) {
   // Where there is none now, no more is known of it than that it is past.
   if (paused > Duration::zero()) snapshot.paused_until = now.steady + paused;
   snapshot.published_at = ReadMoment(members, now, "published_age_seconds");
-  if (members.Find("running_seconds") != nullptr) {  // others have been written without
-    snapshot.began = ReadMoment(members, now, "running_seconds").steady;
-  }
+  snapshot.began = ReadMoment(members, now, "running_seconds").steady;
   return members.good() && ReadAccess(json["access"], now, snapshot) &&
          ReadSpot(json["spot"], now, snapshot.spot) &&
          ReadIntervals(json["refresh_intervals"], snapshot) &&
@@ -291,7 +289,7 @@ std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
       {"running_seconds", ToSeconds(now.steady - snapshot.began)},
       {"ready", snapshot.ready},
       {"mode", snapshot.hardened ? "hardened" : "normal"},
-      {"up", snapshot.up ? Json(*snapshot.up) : Json()},
+      {"up", snapshot.up.value_or(false)},
       {"latency_seconds", SecondsOrNull(snapshot.latency)},
       {"paused_seconds", ToSeconds(std::max(snapshot.paused_until - now.steady, Duration::zero()))},
       {"session_token_expiration", TimeOrNull(snapshot.token_expiration)},

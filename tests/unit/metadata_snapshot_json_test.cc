@@ -46,7 +46,7 @@ TEST(SnapshotJsonTest, TellsBeforeAnythingWasReadThatNothingIsKnown) {
   ExporterRig rig;
   const json document = Document(rig);
   EXPECT_EQ(document["ready"], false);
-  EXPECT_EQ(document["up"], nullptr);
+  EXPECT_EQ(document["up"], false);
   EXPECT_EQ(document["spot"]["state"], "unknown");
   EXPECT_EQ(document["roles"]["attached"], nullptr);
   EXPECT_EQ(document["roles"]["rotations"], json::object());
@@ -176,9 +176,9 @@ TEST_F(SnapshotFromJsonTest, RefusesEveryDocumentThatLacksSomethingOrHasItWrong)
     EXPECT_EQ(told.error().code, ErrorCode::kMalformed);
   };
   for (const char* const gone :
-       {"version", "time", "published_age_seconds", "ready", "mode", "up", "latency_seconds",
-        "paused_seconds", "session_token_expiration", "access", "clock_skew_seconds", "spot",
-        "refresh_intervals", "listings", "items"}) {
+       {"version", "time", "published_age_seconds", "running_seconds", "ready", "mode", "up",
+        "latency_seconds", "paused_seconds", "session_token_expiration", "access",
+        "clock_skew_seconds", "spot", "refresh_intervals", "listings", "items"}) {
     json bad = good;
     bad.erase(gone);
     EXPECT_FALSE(Read(bad)) << gone;
