@@ -37,7 +37,7 @@ trap 'exit 143' TERM
 exporter/packaging/install-packages.sh build demo >&2
 if [[ -z $programs ]]; then
   programs=build/release
-  echo "Building into $programs (the first time takes about two minutes)" >&2
+  echo "Building into $programs (the first time takes a few minutes)" >&2
   if ! cmake --workflow --preset release >"$scratch/build" 2>&1; then
     cat "$scratch/build" >&2
     echo "exporter/demo.sh: the build failed; its output is above." >&2
