@@ -47,7 +47,8 @@ class WebGuard {
   std::vector<std::string> Reload();
 
  private:
-  // How a file looks from outside: device, inode, size, modification time. Zeros: not there.
+  // How a file looks from outside: device, inode, size, times of modification and of change. Zeros:
+  // not there.
   using Look = std::array<std::int64_t, 7>;
   using Looks = std::vector<std::pair<std::string, Look>>;  // by path
   struct Rules {
