@@ -250,17 +250,18 @@ class Signals {
 // `--once`: one page, as complete as it gets in a few seconds.
 int RunOnce(const Options& options, const Signals& signals) {
   Exporter exporter(options);
-  constexpr Duration kLongest = std::chrono::seconds(10);
-  const SteadyTime end = exporter.clock.Steady() + kLongest;
+  std::stop_source over;  // by a signal, by the time, or because nothing is missing any more
+  std::jthread waiting([&] {
+    static_cast<void>(signals.Wait(std::chrono::seconds(10)));
+    over.request_stop();
+  });
   bool complete = false;
-  for (Duration left = kLongest; !complete && left > Duration::zero();
-       left = end - exporter.clock.Steady()) {
-    const SteadyTime next = exporter.poller.Step(std::stop_token());
+  Poll(over.get_token(), exporter, [&] {
     complete = IsComplete(*exporter.store.Current());
-    if (complete) break;
-    const Duration pause = std::min(next - exporter.clock.Steady(), left);
-    if (signals.Wait(std::max(pause, Duration::zero())) != 0) break;
-  }
+    if (complete) over.request_stop();
+  });
+  pthread_kill(waiting.native_handle(), SIGTERM);  // to it alone
+  waiting.join();
   exporter.poller.Finish();
   exporter.Follow({});
   if (exporter.textfile) {

@@ -65,6 +65,15 @@ class WaysOutTest(harness.Case):
         self.assertIn("the page is not complete; not known: ", done.stderr)
         self.assertIn("\naliyun_ecs_metadata_up 0\n", done.stdout)
 
+    def test_once_ends_amid_a_request_when_told_to(self):
+        service = harness.SilentService()
+        self.addCleanup(service.close)
+        program = self.start(harness.EXPORTER, "--once", f"--metadata.url=http://{service.address}",
+                             "--metadata.timeout=60s")
+        service.accept()
+        self.assertEqual(program.stop(signal.SIGTERM), 2)
+        self.assertIn("\naliyun_ecs_metadata_up 0\n", "".join(program.output))
+
     def test_once_names_the_few_items_that_it_could_not_read(self):
         self.start_simulator()
         self.control_api("PUT", "/control/faults", {
