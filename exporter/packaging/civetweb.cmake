@@ -32,7 +32,7 @@ else()
   endif()
 
   # Not its own CMake project: that sets global flags, and stacks of 100 kB for its threads.
-  add_library(aliyun_ecs_civetweb STATIC ${CMAKE_CURRENT_LIST_DIR}/civetweb_with_fill.c)
+  add_library(aliyun_ecs_civetweb STATIC ${CMAKE_CURRENT_LIST_DIR}/civetweb_mended.c)
   target_include_directories(aliyun_ecs_civetweb SYSTEM
     PUBLIC "${civetweb_source}/include" PRIVATE "${civetweb_source}/src")
   target_compile_definitions(aliyun_ecs_civetweb PRIVATE

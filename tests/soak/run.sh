@@ -20,11 +20,19 @@ seconds=${1:-1800} preset=${2:-check} seed=${3:-$RANDOM$RANDOM}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "\"$seconds\" is not a number of seconds."
 exporter/packaging/install-packages.sh build test
 mkdir -p build
-folder=$(mktemp -d build/soak.XXXXXX)
-folder=$PWD/$folder
+folder=$(mktemp -d "$PWD/build/soak.XXXXXX")
+soak=
+stop() {
+  [[ -z $soak ]] || kill "$soak" 2>/dev/null || true  # it may have just ended
+  wait
+  rm -r "$folder"
+  exit 143
+}
+trap stop INT TERM
 { cmake --preset "$preset" && cmake --build "build/$preset" --target \
   aliyun_ecs_exporter aliyun_ecs_simulator check_aliyun_ecs; } >"$folder/build.log" 2>&1 || {
   tail -n 40 "$folder/build.log" >&2
+  rm -r "$folder"
   die "the programs could not be built; the last words are above."
 }
 
@@ -32,7 +40,10 @@ flags=()
 [[ $preset != asan && $preset != tsan ]] || flags=(--sanitized)
 own_mounts=(unshare --mount)
 ((UID == 0)) || own_mounts+=(--map-root-user)
-"${own_mounts[@]}" true || die "there are no mount namespaces here, and so no small disk."
+"${own_mounts[@]}" true || {
+  rm -r "$folder"
+  die "there are no mount namespaces here, and so no small disk."
+}
 
 echo "seed $seed, $seconds s, build $preset"
 # Little is kept of what was freed, so that memory tells something under AddressSanitizer, too.
@@ -40,7 +51,6 @@ export ASAN_OPTIONS=quarantine_size_mb=8 ALIYUN_ECS_BIN=$PWD/build/$preset ALIYU
 status=0
 "${own_mounts[@]}" /usr/bin/python3 -B tests/soak/soak.py "$seconds" "$seed" "$folder" "${flags[@]}" &
 soak=$!
-trap 'kill "$soak"; wait; rm -r "$folder"; exit 143' INT TERM
 wait "$soak" || status=$?
 if ((status)); then
   echo "The logs are in $folder; the same again: tests/soak/run.sh $seconds $preset $seed" >&2

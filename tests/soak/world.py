@@ -20,6 +20,7 @@ import judge as promises  # noqa: E402
 
 DISK = 256 * 1024  # bytes of the small disk: more than twice what all files of the exporter need
 PAGE = 4096
+MOST_OF_A_PROCESSOR = 0.3  # of one, while it answers nobody
 TAGS = ("env", "team")
 OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
 KINDS = (("/metrics", {}), ("/metrics", OPEN_METRICS), ("/snapshot", {}), ("/", {}))
@@ -268,15 +269,24 @@ class World:
             used = len(os.listdir(f"/proc/{self.life.process}/fd"))
             self.judge.note(f"of descriptors only {left} are left, {used} are used")
             with self._limited(resource.RLIMIT_NOFILE, used + left):
+                began, worked = time.monotonic(), self._processor_seconds()
                 try:
                     self.take_descriptors()
                     yield
+                    share = (self._processor_seconds() - worked) / (time.monotonic() - began)
+                    self.judge.expect(share < MOST_OF_A_PROCESSOR,
+                                      f"without descriptors it took {share:.0%} of a processor")
                 finally:
                     for connection in self._connections:
                         connection.close()
                     self._connections = []
             self.judge.note("there are descriptors again")
             self._await_page()
+
+    def _processor_seconds(self):
+        with open(f"/proc/{self.life.process}/stat", encoding="ascii") as stat:
+            user, system = stat.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def take_descriptors(self):
         """Connections that say nothing; the exporter ends those that it has accepted."""
