@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "metadata/json_object.h"
 #include "metadata/judge.h"
 #include "metadata/value_json.h"
 
@@ -14,7 +15,9 @@ namespace aliyun_ecs {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Told = nlohmann::json;  // its members are found quickly, however many there are
+// Its members are found quickly, however many there are. However deep it is, it may be parsed and
+// destroyed; to copy, to convert or to print it would take the stack.
+using Told = nlohmann::json;
 
 constexpr int kVersion = 1;
 
@@ -97,22 +100,12 @@ constexpr double kLongestAge = 1e9;
 constexpr double kLongestInterval = 366 * 86400.0;
 constexpr double kFarthestTime = 7.3e9;  // 2200 in 1970; no time that is told lies farther
 
-// Reads members of one JSON object; remembers whether all was as it should be. What is missing or
-// of the wrong kind spoils it; null is allowed where it fills an optional.
-class Members {
+// Null is allowed where it fills an optional.
+class Members : public JsonObject<Told> {
  public:
-  explicit Members(const Told& json) : json_(json), good_(json.is_object()) {}
+  using JsonObject::JsonObject;
+  using JsonObject::Read;
 
-  // nullptr when it is not there.
-  [[nodiscard]] const Told* Find(const char* name) const {
-    return json_.is_object() && json_.contains(name) ? &json_[name] : nullptr;
-  }
-
-  void Read(const char* name, bool& into) {
-    const Told* const member = Find(name);
-    if (member == nullptr || !member->is_boolean()) return Spoil();
-    into = member->get<bool>();
-  }
   void Read(const char* name, std::string& into) {
     const Told* const member = Find(name);
     if (member == nullptr || !member->is_string()) return Spoil();
@@ -120,11 +113,9 @@ class Members {
   }
   // Seconds from `least` to `most`.
   void Read(const char* name, Duration& into, double least, double most) {
-    const Told* const member = Find(name);
-    if (member == nullptr || !member->is_number()) return Spoil();
-    const double seconds = member->get<double>();
-    if (!(seconds >= least && seconds <= most)) return Spoil();
-    into = std::chrono::round<Duration>(std::chrono::duration<double>(seconds));
+    double seconds = 0;
+    Read(name, seconds, least, most);
+    if (good()) into = std::chrono::round<Duration>(std::chrono::duration<double>(seconds));
   }
   void Read(const char* name, SystemTime& into) {
     std::string text;
@@ -140,13 +131,6 @@ class Members {
     if (member->is_null()) return into.reset();
     Read(name, into.emplace(), limits...);
   }
-
-  void Spoil() { good_ = false; }
-  [[nodiscard]] bool good() const { return good_; }
-
- private:
-  const Told& json_;
-  bool good_;
 };
 
 // The moment `age_seconds` before `now`.
@@ -163,7 +147,7 @@ bool ReadReading(const Told& json, Instant now, Presence presence, Parse parse, 
   if (members.Find("age_seconds") != nullptr) {
     reading.answer.emplace().at = ReadMoment(members, now);
     if (const Told* const told = members.Find("value")) {
-      auto value = parse(Json(*told));
+      auto value = parse(*told);
       if (!value) return false;
       reading.answer->value = *std::move(value);
     } else if (presence == Presence::kAlways) {
@@ -205,7 +189,7 @@ bool ReadItems(const Told& json, Instant now, Snapshot& snapshot) {
     const auto instance = ItemInstanceAt(path);
     if (!instance) continue;
     const Item& item = Row(instance->item);
-    const auto parse = [&](const Json& value) { return ValueFromJson(item, value); };
+    const auto parse = [&](const Told& value) { return ValueFromJson(item, value); };
     if (!ReadReading(told, now, item.presence, parse, snapshot.readings[*instance])) return false;
   }
   return true;

@@ -7,7 +7,8 @@
 namespace aliyun_ecs {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // to write
+using Told = nlohmann::json;          // to read
 
 struct ValueToJson {
   Json operator()(const std::string& text) const { return text; }
@@ -30,12 +31,12 @@ struct ValueToJson {
 tl::unexpected<Error> NoValue() { return Fail(ErrorCode::kMalformed, "that is no value of it"); }
 
 // The member's text; nullopt where it is missing or no text.
-std::optional<std::string> TextOf(const Json& json, const char* name) {
+std::optional<std::string> TextOf(const Told& json, const char* name) {
   if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return std::nullopt;
   return json[name].get<std::string>();
 }
 
-Result<Value> PublicKeyFromJson(const Json& json) {
+Result<Value> PublicKeyFromJson(const Told& json) {
   constexpr std::string_view kPrefix = "SHA256:";
   constexpr std::size_t kDigestSize = 43;  // in Base64, without padding
   const auto type = TextOf(json, "type"), fingerprint = TextOf(json, "fingerprint");
@@ -51,25 +52,25 @@ Result<Value> PublicKeyFromJson(const Json& json) {
 }
 
 // A time or null; false for anything else.
-bool ReadTime(const Json& json, const char* name, std::optional<SystemTime>& into) {
+bool ReadTime(const Told& json, const char* name, std::optional<SystemTime>& into) {
   if (json.contains(name) && json[name].is_null()) return true;
   if (const auto text = TextOf(json, name)) into = ParseUtc(*text);
   return into.has_value();
 }
 
-bool IsArrayOfTexts(const Json& json) {
+bool IsArrayOfTexts(const Told& json) {
   return json.is_array() &&
-         std::all_of(json.begin(), json.end(), [](const Json& word) { return word.is_string(); });
+         std::all_of(json.begin(), json.end(), [](const Told& word) { return word.is_string(); });
 }
 
 // What ToJson makes of a value of that shape is of one kind of JSON.
-bool IsOfItsKind(Shape shape, const Json& json) {
+bool IsOfItsKind(Shape shape, const Told& json) {
   if (shape == Shape::kList) return IsArrayOfTexts(json);
   if (shape == Shape::kKilobitsPerSecond) return json.is_number_unsigned();
   return json.is_string();
 }
 
-Result<Value> CredentialsFromJson(const Json& json) {
+Result<Value> CredentialsFromJson(const Told& json) {
   if (!json.is_object() || !json.contains("success") || !json["success"].is_boolean()) {
     return NoValue();
   }
@@ -87,7 +88,7 @@ Result<Value> CredentialsFromJson(const Json& json) {
 
 Json ToJson(const Value& value) { return std::visit(ValueToJson(), value); }
 
-Result<Value> ValueFromJson(const Item& item, const Json& json) {
+Result<Value> ValueFromJson(const Item& item, const Told& json) {
   if (item.shape == Shape::kPublicKey) return PublicKeyFromJson(json);
   if (item.shape == Shape::kCredentialDocument) return CredentialsFromJson(json);
   if (!IsOfItsKind(item.shape, json)) return NoValue();
@@ -98,7 +99,7 @@ Result<Value> ValueFromJson(const Item& item, const Json& json) {
   return **std::move(value);
 }
 
-Result<std::vector<std::string>> ListingFromJson(const Json& json) {
+Result<std::vector<std::string>> ListingFromJson(const Told& json) {
   if (!IsArrayOfTexts(json)) return NoValue();
   return ParseListing(Secret(json.dump()));
 }

@@ -12,9 +12,9 @@ namespace aliyun_ecs {
 
 // The value of an item from what ToJson made of it. As suspicious as ParseItem: a file is no more
 // to be trusted than the network. kMalformed where it is no value of this item.
-[[nodiscard]] Result<Value> ValueFromJson(const Item& item, const nlohmann::ordered_json& json);
+[[nodiscard]] Result<Value> ValueFromJson(const Item& item, const nlohmann::json& json);
 
 // The entries of a listing, likewise.
-[[nodiscard]] Result<std::vector<std::string>> ListingFromJson(const nlohmann::ordered_json& json);
+[[nodiscard]] Result<std::vector<std::string>> ListingFromJson(const nlohmann::json& json);
 
 }  // namespace aliyun_ecs

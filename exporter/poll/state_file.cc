@@ -7,12 +7,14 @@
 
 #include "base/atomic_file.h"
 #include "base/log.h"
+#include "metadata/json_object.h"
 #include "metadata/value_json.h"
 
 namespace aliyun_ecs {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // to write
+using Told = nlohmann::json;          // to read: its members are found quickly
 
 constexpr int kVersion = 1;
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
@@ -30,31 +32,20 @@ Json AnswerToJson(const Answer& answer) {
           {"value", answer.value ? ToJson(*answer.value) : Json()}};
 }
 
-// Reads members of one JSON object; remembers whether all was as it should be.
-class Members {
+// Times lie where a clock can have been.
+class Members : public JsonObject<Told> {
  public:
-  Members(const Json& json, Instant now) : json_(json), now_(now), good_(json.is_object()) {}
+  Members(const Told& json, Instant now) : JsonObject(json), now_(now) {}
+  using JsonObject::Read;
 
   template <typename Number>
   void Read(const char* name, Number& into) {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     if (member == nullptr || !member->is_number_unsigned()) return Spoil();
     const auto number = member->get<std::uint64_t>();
     // What is counted here stays far below.
     if (number > std::numeric_limits<std::uint32_t>::max()) return Spoil();
     into = static_cast<Number>(number);
-  }
-  void Read(const char* name, bool& into) {
-    const Json* const member = Find(name);
-    if (member == nullptr || !member->is_boolean()) return Spoil();
-    into = member->get<bool>();
-  }
-  void Read(const char* name, double& into) {
-    const Json* const member = Find(name);
-    if (member == nullptr || !member->is_number()) return Spoil();
-    into = member->get<double>();
-    constexpr double kMost = 1e6;  // more than any bucket holds
-    if (!(into >= 0 && into <= kMost)) Spoil();
   }
   // At most `ahead` after now.
   void Read(const char* name, SteadyTime& into, Duration ahead) {
@@ -69,22 +60,15 @@ class Members {
     into = SystemTime(Duration(*count));
   }
   void Read(const char* name, std::optional<SystemTime>& into) {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     if (member == nullptr) return Spoil();
     if (member->is_null()) return into.reset();
     Read(name, into.emplace());
   }
 
-  [[nodiscard]] const Json* Find(const char* name) const {
-    const bool there = json_.is_object() && json_.contains(name);
-    return there ? &json_[name] : nullptr;
-  }
-  void Spoil() { good_ = false; }
-  [[nodiscard]] bool good() const { return good_; }
-
  private:
   [[nodiscard]] std::optional<std::int64_t> Count(const char* name) const {
-    const Json* const member = Find(name);
+    const Told* const member = Find(name);
     // 2200: a Duration of nanoseconds holds some decades more.
     constexpr std::int64_t kMost = 7'258'118'400'000'000'000;
     if (member == nullptr || !member->is_number_unsigned()) return std::nullopt;
@@ -92,19 +76,18 @@ class Members {
     return member->get<std::int64_t>();
   }
 
-  const Json& json_;
   Instant now_;
-  bool good_;
 };
 
 // Longer ahead than any pause or notice can be.
 constexpr Duration kAhead = std::chrono::hours(24 * 32);
+constexpr double kMostTokens = 1e6;  // more than any bucket holds
 // As far as a time can be that the service told.
 constexpr Duration kAheadOfNotice = std::chrono::hours(24 * 366 * 230);
 
-bool ReadBudget(const Json& json, Instant now, RequestBudget::Saved& budget) {
+bool ReadBudget(const Told& json, Instant now, RequestBudget::Saved& budget) {
   Members members(json, now);
-  members.Read("tokens", budget.level.tokens);
+  members.Read("tokens", budget.level.tokens, 0, kMostTokens);
   members.Read("at", budget.level.at, Duration::zero());
   members.Read("owed", budget.owed);
   members.Read("paused_until", budget.paused_until, kAhead);
@@ -112,7 +95,7 @@ bool ReadBudget(const Json& json, Instant now, RequestBudget::Saved& budget) {
   return members.good();
 }
 
-bool ReadSpot(const Json& json, Instant now, SpotHistory& spot) {
+bool ReadSpot(const Told& json, Instant now, SpotHistory& spot) {
   Members members(json, now);
   members.Read("termination", spot.termination);
   members.Read("first_seen", spot.first_seen);
@@ -127,7 +110,7 @@ bool ReadSpot(const Json& json, Instant now, SpotHistory& spot) {
   return members.good() && spot.termination.has_value() == spot.first_seen.has_value();
 }
 
-bool ReadRole(const Json& json, Instant now, RoleHistory& role) {
+bool ReadRole(const Told& json, Instant now, RoleHistory& role) {
   Members members(json, now);
   members.Read("expiration", role.expiration);
   members.Read("rotations", role.rotations);
@@ -136,11 +119,11 @@ bool ReadRole(const Json& json, Instant now, RoleHistory& role) {
 
 // `parse`: makes a Result<Value> of the JSON of a value.
 template <typename Parse>
-bool ReadAnswer(const Json& json, Instant now, Parse parse, Answer& answer) {
+bool ReadAnswer(const Told& json, Instant now, Parse parse, Answer& answer) {
   Members members(json, now);
   members.Read("steady", answer.at.steady, Duration::zero());
   members.Read("system", answer.at.system);
-  const Json* const member = members.Find("value");
+  const Told* const member = members.Find("value");
   if (!members.good() || member == nullptr) return false;
   if (member->is_null()) return true;
   auto value = parse(*member);
@@ -149,7 +132,7 @@ bool ReadAnswer(const Json& json, Instant now, Parse parse, Answer& answer) {
   return true;
 }
 
-bool ReadListings(const Json& json, Instant now, SavedState& state) {
+bool ReadListings(const Told& json, Instant now, SavedState& state) {
   if (!json.is_object()) return false;
   for (std::size_t i = 0; i < kDirectories.size(); ++i) {
     const std::string path(kDirectories[i].path);
@@ -160,7 +143,7 @@ bool ReadListings(const Json& json, Instant now, SavedState& state) {
 }
 
 // {"disks/[disk-id]/id": {"bp1…": {answer}}}; a scalar's index is empty.
-bool ReadAnswers(const Json& json, Instant now, SavedState& state) {
+bool ReadAnswers(const Told& json, Instant now, SavedState& state) {
   if (!json.is_object()) return false;
   for (std::size_t i = 0; i < kItems.size(); ++i) {
     const std::string path(kItems[i].path);
@@ -169,7 +152,7 @@ bool ReadAnswers(const Json& json, Instant now, SavedState& state) {
     for (const auto& [index, answer] : json[path].items()) {
       const auto id = static_cast<ItemId>(i);
       if (DirectoryOf(id) ? !IsIndex(index) : !index.empty()) return false;
-      const auto parse = [&](const Json& value) { return ValueFromJson(kItems[i], value); };
+      const auto parse = [&](const Told& value) { return ValueFromJson(kItems[i], value); };
       if (!ReadAnswer(answer, now, parse, state.answers[{id, index}])) return false;
     }
   }
@@ -218,7 +201,7 @@ std::string SavedStateToJson(const SavedState& state, const std::string& boot_id
 Result<SavedState> SavedStateFromJson(std::string_view text, const std::string& boot_id,
                                       Instant now) {
   const auto fail = [](std::string why) { return Fail(ErrorCode::kInvalid, std::move(why)); };
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Told json = Told::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return fail("it is damaged");
   if (!json.contains("version") || !json["version"].is_number_unsigned() ||
       json["version"] != kVersion)

@@ -160,6 +160,22 @@ TEST_F(SnapshotFromJsonTest, WhatIsNotKnownHereIsPassedOver) {
   EXPECT_EQ(told->snapshot.readings.size(), rig_.Current()->readings.size());
 }
 
+TEST_F(SnapshotFromJsonTest, DeepNestingIsOnlyDamage) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const char* const pointer :
+       {"/version", "/time", "/up", "/latency_seconds", "/access/state", "/access/posture", "/spot",
+        "/spot/termination_time", "/refresh_intervals/spot", "/listings/disks~1",
+        "/listings/disks~1/value", "/items/instance-id", "/items/instance-id/value",
+        "/items/instance-id/state", "/items/dns-conf~1nameservers/value",
+        "/items/public-keys~10~1openssh-key/value", "/items/instance~1max-netbw-egress/value"}) {
+    json document = Good();
+    document[json::json_pointer(pointer)] = "here";
+    std::string text = document.dump();
+    text.replace(text.find("\"here\""), 6, deep);
+    EXPECT_FALSE(SnapshotFromJson(text, Now(rig_.clock))) << pointer;
+  }
+}
+
 TEST_F(SnapshotFromJsonTest, RefusesEveryDocumentThatLacksSomethingOrHasItWrong) {
   ASSERT_TRUE(Read(Good()));
   rig_.service.WithInstance([&](simulator::Instance& instance) {

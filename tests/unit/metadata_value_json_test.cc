@@ -8,7 +8,7 @@
 namespace aliyun_ecs {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 // The catalog's example; two items have a life of their own and none.
 Value ExampleOf(const Item& item) {
