@@ -429,17 +429,9 @@ bool IsOfKubernetes(std::string_view environment_name) {
          rest.starts_with("PORT_");
 }
 
-// A URL may hold a password or a token, though none is allowed to. `is_url`: also where its scheme
-// was forgotten.
-std::string WithoutSecrets(std::string value, bool is_url) {
-  const auto scheme = value.find("://");
-  if (scheme == std::string::npos && !is_url) return value;
-  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
-  const auto query = value.find('?', host);
-  if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
-  const auto at = value.rfind('@');
-  if (at == std::string::npos || at < host) return value;
-  return value.replace(host, at - host, "...");
+// A name that somebody gave, as it is where that does no harm to a terminal or a log.
+std::string Shown(const std::string& name) {
+  return IsPrintableUtf8(name) ? name : JsonQuote(name);
 }
 
 // Where settings came from and what was wrong with them.
@@ -496,12 +488,12 @@ void Reader::ReadFile(const std::string& path) {
 void Reader::ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& node) {
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) {
-      Complain(fmt::format("{}: a key that is not a word", path));
+      Complain(fmt::format("{}: a key that is not a word", Shown(path)));
       continue;
     }
     const std::string name = prefix + entry.first.Scalar();
     if (!names_in_file_.insert(name).second) {
-      Complain(fmt::format("{}: {} is given twice", path, JsonQuote(name)));
+      Complain(fmt::format("{}: {} is given twice", Shown(path), JsonQuote(name)));
     }
     const Setting* const setting = FindSetting(name);
     // No setting lies deeper; an alias in YAML can make a map hold itself.
@@ -510,7 +502,7 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
       continue;
     }
     if (setting == nullptr) {
-      Complain(fmt::format("{}: {} is not a setting; see --help", path, JsonQuote(name)));
+      Complain(fmt::format("{}: {} is not a setting; see --help", Shown(path), JsonQuote(name)));
       continue;
     }
     Values values;
@@ -526,7 +518,7 @@ void Reader::ReadNode(const std::string& path, const std::string& prefix, const 
       words = false;
     }
     if (!words) {
-      Complain(fmt::format("{}: {} must be {}", path, JsonQuote(name),
+      Complain(fmt::format("{}: {} must be {}", Shown(path), JsonQuote(name),
                            setting->repeatable ? "a value or a list of values" : "one value"));
       continue;
     }
@@ -542,7 +534,8 @@ void Reader::ReadEnvironment(const Environment& environment) {
         std::find_if(std::begin(kSettings), std::end(kSettings),
                      [&, &n = name](const Setting& s) { return EnvironmentName(s.name) == n; });
     if (setting == std::end(kSettings)) {
-      Complain(fmt::format("the environment variable {} is not a setting; see --help", name));
+      Complain(
+          fmt::format("the environment variable {} is not a setting; see --help", Shown(name)));
       continue;
     }
     Values values;
@@ -585,7 +578,7 @@ Options Reader::MakeOptions(bool healthcheck) {
     for (const auto& value : settings.at(setting.name)) {
       const auto allowed = setting.take(options, value);
       if (!allowed) continue;
-      const std::string shown = WithoutSecrets(value, setting.placeholder == "URL");
+      const std::string shown = WithoutUrlSecrets(value, setting.placeholder == "URL");
       Complain(fmt::format("--{}: {}{}{} is not {}", setting.name, JsonQuote(shown),
                            source.empty() ? "" : " ", source, *allowed));
     }
@@ -615,13 +608,13 @@ Options Reader::MakeOptions(bool healthcheck) {
   }
   if (!options.web_config_file.empty() && !healthcheck) {
     for (const auto& complaint : WebConfigComplaints(options.web_config_file)) {
-      Complain(fmt::format("--web.config.file: {}: {}", options.web_config_file, complaint));
+      Complain(fmt::format("--web.config.file: {}: {}", Shown(options.web_config_file), complaint));
     }
   }
   if (!options.alertmanager_http_config.empty() && !healthcheck) {
     for (const auto& complaint : ReadHttpConfig(options.alertmanager_http_config).complaints) {
-      Complain(fmt::format("--alertmanager.http-config: {}: {}", options.alertmanager_http_config,
-                           complaint));
+      Complain(fmt::format("--alertmanager.http-config: {}: {}",
+                           Shown(options.alertmanager_http_config), complaint));
     }
   }
   for (const auto* const name :
@@ -711,7 +704,7 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     return invocation;
   }
   for (const auto& extra : app.remaining()) {
-    const std::string shown = WithoutSecrets(extra, /*is_url=*/false);
+    const std::string shown = WithoutUrlSecrets(extra, /*is_url=*/false);
     reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(shown)));
   }
   if (config_file.empty()) {

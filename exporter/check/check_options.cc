@@ -225,14 +225,15 @@ class Maker {
     if (const auto url = ParseUrl(metadata); url && !url->https && url->path.empty()) {
       options_.metadata_url = url->ToString();
     } else {
-      Refuse("metadata-url", Shown(metadata), "a URL like " + std::string(kDefaultMetadataUrl));
+      Refuse("metadata-url", WithoutUrlSecrets(metadata, /*is_url=*/true),
+             "a URL like " + std::string(kDefaultMetadataUrl));
     }
     if (words_.Has("exporter")) {
       const std::string exporter = words_.Get("exporter");
       if (const auto url = ParseUrl(exporter)) {
         options_.exporter_url = url->ToString();
       } else {
-        Refuse("exporter", Shown(exporter),
+        Refuse("exporter", WithoutUrlSecrets(exporter, /*is_url=*/true),
                "a URL like http://127.0.0.1:10200, with no password in it");
       }
       for (const char* const flag : {"metadata-url", "mode"}) {
@@ -262,14 +263,6 @@ class Maker {
     if (options_.access.cert_file.empty() != options_.access.key_file.empty()) {
       Complain("--exporter-cert-file and --exporter-key-file go together");
     }
-  }
-
-  // A URL that may hold a password or a token is not shown.
-  [[nodiscard]] static std::string Shown(const std::string& url) {
-    const bool harmless = url.find_first_of("@?") == std::string::npos &&
-                          std::count(url.begin(), url.end(), ':') <= 2 &&
-                          url.find("://") != std::string::npos;
-    return harmless ? url : "(not shown)";
   }
 
   // A flag of one check. With --check all it may be there for a check that was left out.

@@ -3,11 +3,6 @@
 #include "base/log.h"
 
 namespace aliyun_ecs {
-namespace {
-
-constexpr std::string_view kToken = "(session token)";
-
-}  // namespace
 
 // What both kinds of requests have in common; not_the_service for what they have not.
 AccessState AccessWatch::StateOf(const Error& error) const {
@@ -38,8 +33,8 @@ void AccessWatch::OnNoToken(const Exchange& exchange, const Error& error) {
   } else if (exchange.status == 404 || exchange.status == 405) {
     state = AccessState::kNoTokenPath;
   }
-  failed_before_ = kToken;
-  Enter(state, kToken, error, exchange.sent_at.steady);
+  failed_before_ = kSessionTokenName;
+  Enter(state, kSessionTokenName, error, exchange.sent_at.steady);
 }
 
 void AccessWatch::OnFailed(std::string_view path, const Exchange& exchange, const Error& error) {

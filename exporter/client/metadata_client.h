@@ -21,6 +21,9 @@ struct ClientOptions {
 inline constexpr std::size_t kMaxItemBytes = 64 * 1024;
 inline constexpr std::size_t kMaxDocumentBytes = 1024 * 1024;  // of a listing or a JSON document
 
+// Stands for the path of a request for a session token, where those of others stand.
+inline constexpr std::string_view kSessionTokenName = "(session token)";
+
 // One request to the metadata service and what came of it.
 struct Exchange {
   // Of a reading: the body of a 200, nullopt for a 404 ("there is none"), or what went wrong:

@@ -67,4 +67,24 @@ std::optional<Url> ParseUrl(std::string_view text) {
   return std::nullopt;
 }
 
+std::string WithoutUrlSecrets(std::string value, bool is_url) {
+  const auto scheme = value.find("://");
+  if (scheme == std::string::npos && !is_url) return value;
+  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto query = value.find('?', host);
+  if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
+  const auto at = value.rfind('@');
+  if (at != std::string::npos && at >= host) return value.replace(host, at - host, "...");
+  // Nor what stands where a port should, the rest of it forgotten.
+  const auto bracket = value.find(']', host);
+  const auto colon = value.find(':', bracket == std::string::npos ? host : bracket);
+  if (colon == std::string::npos) return value;
+  const auto end = std::min(value.find_first_of("/?", colon), value.size());
+  const std::string_view port = std::string_view(value).substr(colon + 1, end - colon - 1);
+  constexpr std::size_t kDigits = 5;
+  const bool number = port.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!number || port.size() > kDigits) value.replace(colon + 1, std::string::npos, "...");
+  return value;
+}
+
 }  // namespace aliyun_ecs

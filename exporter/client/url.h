@@ -22,4 +22,8 @@ struct Url {
 // nullopt for anything else.
 [[nodiscard]] std::optional<Url> ParseUrl(std::string_view text);
 
+// For a complaint about what a user gave: a URL may hold a password or a token, though none is
+// allowed to. `is_url`: it is one also where its scheme was forgotten.
+[[nodiscard]] std::string WithoutUrlSecrets(std::string value, bool is_url);
+
 }  // namespace aliyun_ecs

@@ -45,7 +45,6 @@ constexpr Duration kClockStep = seconds(10);
 
 const ItemInstance kInstanceIdInstance{kInstanceId, {}};
 const Target kInstanceIdTarget = kInstanceIdInstance;
-constexpr std::string_view kTokenName = "(session token)";
 constexpr std::string_view kProbeName = "(without session token)";
 
 Schedule::Intervals IntervalsOf(const PollOptions& options) {
@@ -301,7 +300,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   const SteadyTime sent = exchange.sent_at.steady;
   if (IsBackground(client_.session().ttl())) schedule_.OnBackgroundSent(sent);
   if (exchange.answer) {
-    CountExchange(exchange, RequestCode::k200, kTokenName);
+    CountExchange(exchange, RequestCode::k200, kSessionTokenName);
     OnGoodAnswer();
     ++snapshot_.statistics.token_renewals;
     token_proven_ = false;
@@ -314,7 +313,7 @@ void Poller::Do(RenewToken, std::stop_token stop) {
   const Error& error = exchange.answer.error();
   if (error.code == ErrorCode::kCancelled) return;
   const bool page = exchange.status == 200;  // an answer, but no token in it
-  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kTokenName);
+  CountExchange(exchange, page ? RequestCode::kMalformed : CodeOf(exchange), kSessionTokenName);
   access_.OnNoToken(exchange, error);
   if (error.code == ErrorCode::kThrottled) return OnThrottled(exchange);
   if (IsSilence(error)) {

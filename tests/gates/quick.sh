@@ -17,7 +17,7 @@ die() {
 exporter/packaging/install-packages.sh gates
 
 # Also of somebody else's checkout; without one, all that is not built.
-list=$(git -c safe.directory='*' ls-files --cached --others --exclude-standard -- ':!tests/fuzz/corpus' 2>/dev/null) ||
+list=$(git -c safe.directory='*' -c core.quotePath=off ls-files --cached --others --exclude-standard -- ':!tests/fuzz/corpus' 2>/dev/null) ||
   list=$(find . -path ./build -prune -o -path ./tests/fuzz/corpus -prune -o -path ./.git -prune -o -type f -printf '%P\n')
 files=()
 while IFS= read -r file; do

@@ -120,28 +120,44 @@ bool MayEndIn(const PageFamily& family, std::string_view suffix, bool open_metri
   return suffix.empty();
 }
 
-// The buckets of one histogram: they rise, in bound and in count, to the count of all.
+// The histograms, one after the other: the buckets of each rise, in bound and in count, to the
+// count of all; the sum and the count follow, with the same labels.
 bool AddsUp(const PageFamily& family) {
-  double bound = -std::numeric_limits<double>::infinity(), count = 0;
-  for (const PageSample& sample : family.samples) {
-    if (sample.name == family.name + "_bucket") {
-      if (sample.labels.empty() || sample.labels.back().first != "le") return false;
-      Scanner le(sample.labels.back().second, /*open_metrics=*/true);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  auto sample = family.samples.begin();
+  const auto end = family.samples.end();
+  const auto is = [&](std::string_view suffix, const PageLabels& labels) {
+    return sample != end && sample->name == family.name + std::string(suffix) &&
+           sample->labels == labels;
+  };
+  while (sample != end) {
+    PageLabels labels = sample->labels;
+    if (labels.empty()) return false;
+    labels.pop_back();
+    double bound = -kInfinity, count = 0;
+    for (; bound != kInfinity; ++sample) {
+      if (sample == end || sample->labels.empty() || sample->labels.back().first != "le")
+        return false;
+      PageLabels with_le = labels;
+      with_le.push_back(sample->labels.back());
+      Scanner le(with_le.back().second, /*open_metrics=*/true);
       const double next = le.TakeNumber();
-      if (!le.good() || !(next > bound) || sample.value < count) return false;
+      if (!is("_bucket", with_le) || !le.good() || !(next > bound) || sample->value < count) {
+        return false;
+      }
       bound = next;
-      count = sample.value;
-    } else if (sample.name == family.name + "_count") {
-      if (bound != std::numeric_limits<double>::infinity() || sample.value != count) return false;
-      bound = -bound;
-      count = 0;
+      count = sample->value;
     }
+    if (!is("_sum", labels)) return false;
+    ++sample;
+    if (!is("_count", labels) || sample->value != count) return false;
+    ++sample;
   }
   return true;
 }
 
 bool IsSound(const PageFamily& family, bool open_metrics) {
-  std::set<std::pair<std::string, std::vector<std::pair<std::string, std::string>>>> seen;
+  std::set<std::pair<std::string, PageLabels>> seen;
   for (const PageSample& sample : family.samples) {
     if (!sample.name.starts_with(family.name)) return false;
     const std::string_view suffix = std::string_view(sample.name).substr(family.name.size());

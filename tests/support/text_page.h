@@ -12,9 +12,11 @@
 
 namespace aliyun_ecs {
 
+using PageLabels = std::vector<std::pair<std::string, std::string>>;  // unescaped, as they stand
+
 struct PageSample {
   std::string name;
-  std::vector<std::pair<std::string, std::string>> labels;  // unescaped
+  PageLabels labels;
   double value = 0;
 
   friend bool operator==(const PageSample&, const PageSample&) = default;

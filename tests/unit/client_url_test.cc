@@ -73,5 +73,23 @@ TEST(UrlTest, TellsThePortThatTheSchemeStandsFor) {
   }
 }
 
+TEST(UrlTest, WhatIsShownHasNoSecrets) {
+  for (const auto& [given, shown] : {std::pair("http://h:9093/p", "http://h:9093/p"),
+                                     {"h:9093", "h:9093"},
+                                     {"http://[::1]:x", "http://[::1]:..."},
+                                     {"http://u:secret@h", "http://...@h"},
+                                     {"u:secret@h", "...@h"},
+                                     {"http://u:se@cret@h", "http://...@h"},
+                                     {"http://h/p?token=secret", "http://h/p?..."},
+                                     {"http://u:se?cret@h", "http://u:..."},
+                                     {"http://u:secret", "http://u:..."},
+                                     {"http://u:19700101/p", "http://u:..."},
+                                     {"u:secret", "u:..."}}) {
+    EXPECT_EQ(WithoutUrlSecrets(given, /*is_url=*/true), shown);
+  }
+  EXPECT_EQ(WithoutUrlSecrets("12:30?", /*is_url=*/false), "12:30?");
+  EXPECT_EQ(WithoutUrlSecrets("--url=http://u:secret@h", /*is_url=*/false), "--url=http://...@h");
+}
+
 }  // namespace
 }  // namespace aliyun_ecs

@@ -156,7 +156,6 @@ TEST(OptionsTest, RefusesEachWrongValueAndNamesFlagValueAndWhatIsAllowed) {
       {"--metadata.url=http://host:0", "http://"},
       {"--metadata.url=http://host:99999", "http://"},
       {"--metadata.url=http://host:", "http://"},
-      {"--metadata.url=http://a:b:80", "http://"},
       {"--metadata.url=http://]", "http://"},
       {"--metadata.url=http://[1.2.3.4]", "http://"},
       {"--metadata.url=http://-x", "http://"},
@@ -241,6 +240,12 @@ TEST(OptionsTest, WhatKubernetesSetsForAServiceOfOurNameIsNoSetting) {
                                           {"ALIYUN_ECS_EXPORTER_PORT_10200_TCP_ADDR", "10.0.0.1"}});
   EXPECT_EQ(invocation.action, Invocation::Action::kRun)
       << ::testing::PrintToString(invocation.complaints);
+}
+
+TEST(OptionsTest, ANameThatWouldHarmATerminalIsQuoted) {
+  EXPECT_THAT(Read({}, {{"ALIYUN_ECS_EXPORTER_\x1B[2J", "1"}}).complaints,
+              ElementsAre("the environment variable \"ALIYUN_ECS_EXPORTER_\\u001b[2J\" is not a "
+                          "setting; see --help"));
 }
 
 TEST(OptionsTest, TheFileMayBeNamedInTheEnvironment) {

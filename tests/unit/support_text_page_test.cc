@@ -62,6 +62,17 @@ TEST(TextPageTest, RefusesAHistogramThatDoesNotAddUp) {
         .has_value();
   };
   EXPECT_TRUE(is_histogram("a_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 2\n"));
+  EXPECT_TRUE(
+      is_histogram("a_bucket{x=\"1\",le=\"+Inf\"} 2\na_sum{x=\"1\"} 3\na_count{x=\"1\"} 2\n"
+                   "a_bucket{x=\"2\",le=\"+Inf\"} 1\na_sum{x=\"2\"} 3\na_count{x=\"2\"} 1\n"));
+  EXPECT_FALSE(is_histogram("a_bucket{le=\"1\"} 1\n"));
+  EXPECT_FALSE(is_histogram("a_bucket{le=\"+Inf\"} 1\n"));
+  EXPECT_FALSE(is_histogram("a_bucket{le=\"+Inf\"} 1\na_count 1\n"));
+  EXPECT_FALSE(is_histogram("a_sum 3\n"));
+  EXPECT_FALSE(is_histogram("a_count 0\n"));
+  EXPECT_FALSE(is_histogram("a_bucket 1\na_sum 3\na_count 1\n"));
+  EXPECT_FALSE(
+      is_histogram("a_bucket{x=\"1\",le=\"+Inf\"} 2\na_sum{x=\"1\"} 3\na_count{x=\"2\"} 2\n"));
   EXPECT_FALSE(is_histogram("a_bucket{le=\"1\"} 1\na_sum 3\na_count 1\n"));
   EXPECT_FALSE(is_histogram("a_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 3\n"));
   EXPECT_FALSE(is_histogram("a_bucket{le=\"1\"} 3\na_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 2\n"));
