@@ -248,7 +248,7 @@ bool ReadSnapshot(const Told& json, Instant local, ToldSnapshot& told) {
   snapshot.hardened = mode == "hardened";
   Duration paused{};
   members.Read("ready", snapshot.ready);
-  members.Read("up", snapshot.up.emplace());
+  members.Read("up", snapshot.up);
   members.Read("paused_seconds", paused, 0, kLongestInterval);
   members.Read("latency_seconds", snapshot.latency, 0.0, kLongestInterval);
   members.Read("clock_skew_seconds", snapshot.clock_skew, -kFarthestTime, kFarthestTime);
@@ -273,7 +273,7 @@ std::string SnapshotToJson(const Snapshot& snapshot, Instant now) {
       {"running_seconds", ToSeconds(now.steady - snapshot.began)},
       {"ready", snapshot.ready},
       {"mode", snapshot.hardened ? "hardened" : "normal"},
-      {"up", snapshot.up.value_or(false)},
+      {"up", snapshot.up ? Json(*snapshot.up) : Json()},
       {"latency_seconds", SecondsOrNull(snapshot.latency)},
       {"paused_seconds", ToSeconds(std::max(snapshot.paused_until - now.steady, Duration::zero()))},
       {"session_token_expiration", TimeOrNull(snapshot.token_expiration)},

@@ -615,7 +615,7 @@ class ToldTest(Case):
     NULLABLE = [("session_token_expiration",), ("clock_skew_seconds",), ("spot", "first_seen"),
                 ("spot", "termination_time"), ("spot", "ends_in_seconds")]
     COSTS = {(("clock_skew_seconds",), -1): set(), (("latency_seconds",), None): {"metadata"},
-             (("access", "posture"), None): {"hardening"},
+             (("up",), None): {"metadata"}, (("access", "posture"), None): {"hardening"},
              (("items", ZONE, "value"), "x"): {"identity"},
              **{(("refresh_intervals", name), "missing"): {check} for name, check in {
                  "spot": "spot", "credentials": "credentials", "listing": "credentials",

@@ -46,7 +46,10 @@ TEST(SnapshotJsonTest, TellsBeforeAnythingWasReadThatNothingIsKnown) {
   ExporterRig rig;
   const json document = Document(rig);
   EXPECT_EQ(document["ready"], false);
-  EXPECT_EQ(document["up"], false);
+  EXPECT_EQ(document["up"], nullptr);
+  const auto told = SnapshotFromJson(document.dump(), Now(rig.clock));
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(told->snapshot.up, std::nullopt);
   EXPECT_EQ(document["spot"]["state"], "unknown");
   EXPECT_EQ(document["roles"]["attached"], nullptr);
   EXPECT_EQ(document["roles"]["rotations"], json::object());
