@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <vector>
 
@@ -71,7 +72,11 @@ bool CloudInitReadsHardened(std::string_view version) {
   const char* const last = at + version.size();
   for (int& number : numbers) {
     const auto [end, error] = std::from_chars(at, last, number);
-    if (error != std::errc()) break;
+    if (error == std::errc::result_out_of_range) {
+      number = std::numeric_limits<int>::max();
+    } else if (error != std::errc()) {
+      break;
+    }
     at = end;
     if (at == last || *at != '.') break;
     ++at;

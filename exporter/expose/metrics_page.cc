@@ -54,7 +54,7 @@ MetricsPage::Kept<Form> MetricsPage::FixedPart(ByExposition<Kept<Form>>& kept,
   // Two scrapes may do this at once. That costs less than one waiting for the other.
   std::string text;
   TextFormat(exposition).Append(text, FixedFamilies(*snapshot, build_));
-  const Kept<Form> made{snapshot, std::make_shared<const Form>(std::move(text))};
+  Kept<Form> made{snapshot, std::make_shared<const Form>(std::move(text))};
   const std::lock_guard lock(mutex_);
   slot = made;
   return made;

@@ -43,7 +43,7 @@ TEST_F(CloudInitTest, AFileThatTellsNoVersionIsPassedOver) {
 
 TEST_F(CloudInitTest, ReadsHardenedFromTheDocumentedVersionOn) {
   for (const char* const version : {"23.2.2", "23.2.3", "23.3", "23.10", "24.1.4-0ubuntu1", "24",
-                                    "23.2.2-1~deb12u1", "100.0"}) {
+                                    "23.2.2-1~deb12u1", "100.0", "9184467440"}) {
     EXPECT_TRUE(CloudInitReadsHardened(version)) << version;
   }
   for (const char* const version :
