@@ -27,7 +27,6 @@
 namespace aliyun_ecs {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;

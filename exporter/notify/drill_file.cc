@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -69,9 +68,9 @@ std::optional<SystemTime> DrillFile::Follow(const Snapshot& snapshot, Instant no
 
 // Sets what the file wants.
 void DrillFile::Look(SteadyTime now) {
-  auto version = VersionNow();
+  const auto version = VersionNow();
   if (version && version == seen_) return;
-  seen_ = std::move(version);
+  seen_ = version;
   wanted_.reset();
   const auto content = ReadWholeFile(path_, kMostBytes);
   if (!content) {

@@ -94,11 +94,9 @@ SteadyTime Schedule::BackgroundAt(SteadyTime due) const {
 }
 
 Schedule::Next Schedule::Peek(SteadyTime now) {
-  Job* first = nullptr;
-  for (Job& job : jobs_) {
-    if (first == nullptr || Before(job, *first, now)) first = &job;
-  }
-  return {first, std::max(EligibleAt(*first), now)};
+  const auto first = std::min_element(
+      jobs_.begin(), jobs_.end(), [&](const Job& a, const Job& b) { return Before(a, b, now); });
+  return {&*first, std::max(EligibleAt(*first), now)};
 }
 
 void Schedule::OnBackgroundSent(SteadyTime now) { background_free_at_ = now + Spacing(); }

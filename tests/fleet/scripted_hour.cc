@@ -123,6 +123,7 @@ class Record {
         if (is_new) ((family->heading += line) += '\n');
         continue;
       }
+      if (family == nullptr) throw std::invalid_argument("a sample before the first family");
       ++samples;
       // The name has neither a brace nor a blank; a value has no blank.
       const auto name_end = line.find_first_of("{ ");
