@@ -43,6 +43,8 @@ class WebTest(harness.Case):
     def test_takes_nothing_behind_a_request_for_another_where_that_is_unsure(self):
         inner = b"GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n"
         for headers, behind in ((b"Content-Length: 0\r\nContent-Length: %d" % len(inner), inner),
+                                (b"Transfer-Encoding: chunked", b"0\r\n\r\n" + inner),
+                                (b"Upgrade: h2c", inner),
                                 (b"Connection: keep-alive, close", inner),
                                 (b"Connection: keep-alive\r\nConnection: Close", inner)):
             with socket.create_connection(("127.0.0.1", int(self.web.rsplit(":", 1)[1]))) as connection:

@@ -563,6 +563,12 @@ TEST(CurlTransportTest, RefusesAStatusLineWithoutAStatus) {
               ErrorCode::kMalformed)
         << testing::PrintToString(line);
   }
+  for (const std::string line : {"HTTP/1.1 OK", "http/1.1 OK", "http/1.1 200 OK"}) {
+    EXPECT_EQ(ErrorFor(Say("HTTP/1.1 100 Continue\r\n\r\n" + line + "\r\nContent-Length: 0\r\n\r\n",
+                           Then::kClose)),
+              ErrorCode::kMalformed)
+        << line << ", behind another head";
+  }
   for (const std::string line : {"HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.0 200 OK"}) {
     EXPECT_EQ(ErrorFor(Say(line + "\r\nContent-Length: 0\r\n\r\n", Then::kClose)), std::nullopt)
         << line;

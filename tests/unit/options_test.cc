@@ -267,6 +267,15 @@ TEST(OptionsTest, RefusesFilesThatAreNoFlatMapOfSettings) {
   }
 }
 
+TEST(OptionsTest, RefusesAListenAddressGivenTwiceUnlessTheSystemChoosesThePort) {
+  const auto* const once = "--web.listen-address=127.0.0.1:1";
+  EXPECT_THAT(Read({once, once}).complaints,
+              ElementsAre("--web.listen-address: \"127.0.0.1:1\" is not an address of its own"));
+  EXPECT_THAT(Read({once, "--web.listen-address=127.0.0.1:2"}).complaints, ::testing::IsEmpty());
+  const auto* const any = "--web.listen-address=127.0.0.1:0";
+  EXPECT_EQ(Read({any, any}).options.listen_addresses.size(), 2u);
+}
+
 TEST(OptionsTest, AnEmptyListOfListenAddressesIsRefused) {
   const File file("web.listen-address: []\n");
   const std::string flag = file.flag();
@@ -276,11 +285,13 @@ TEST(OptionsTest, AnEmptyListOfListenAddressesIsRefused) {
 TEST(OptionsTest, ChecksSettingsWithoutRunning) {
   EXPECT_EQ(Read({"--healthcheck"}).action, Invocation::Action::kHealthcheck);
   EXPECT_EQ(Read({"--healthcheck", "--log.level=x"}).action, Invocation::Action::kRefuse);
-  const std::vector<const char*> lost = {"--alertmanager.url=http://am:9093",
-                                         "--alertmanager.http-config=/no/such/file"};
-  EXPECT_EQ(Read(lost).action, Invocation::Action::kRefuse);
-  EXPECT_EQ(Read({"--healthcheck", lost[0], lost[1]}).action, Invocation::Action::kHealthcheck)
-      << "the exporter that runs has read it before it was lost";
+  for (const auto* const lost :
+       {"--web.config.file=/no/such/file", "--alertmanager.http-config=/no/such/file"}) {
+    const auto* const url = "--alertmanager.url=http://am:9093";
+    EXPECT_EQ(Read({url, lost}).action, Invocation::Action::kRefuse) << lost;
+    EXPECT_EQ(Read({"--healthcheck", url, lost}).action, Invocation::Action::kHealthcheck)
+        << lost << ": the exporter that runs has read it before it was lost";
+  }
   const Invocation good = Read({"--config.check"});
   EXPECT_EQ(good.action, Invocation::Action::kPrint);
   EXPECT_EQ(Read({"--config.check", "--log.level=x"}).action, Invocation::Action::kRefuse);
@@ -362,6 +373,8 @@ TEST(OptionsTest, FilesToWriteMustHaveAPlaceAndBeTwo) {
                 ElementsAre(HasSubstr("another file")))
         << same;
   }
+  EXPECT_THAT(Read({"--state.file=/tmp/x.tmp", "--spot.notice-file=/tmp/x"}).complaints,
+              ElementsAre(HasSubstr("another file")));
   EXPECT_THAT(Read({"--drill.file=/tmp/x", "--spot.notice-file=/tmp/x"}).complaints,
               ElementsAre("--drill.file: it must be another file than --spot.notice-file"))
       << "a notice would be taken for a drill";
