@@ -134,6 +134,28 @@ TEST_F(CheckJudgeTest, TheServiceIsNotWellByOldNewsOfAnExporter) {
   }
 }
 
+TEST_F(CheckJudgeTest, NoNewsInALongPauseAreNoOldNews) {
+  rig_.RunFor(minutes(10));
+  rig_.transport.Interfere([](const HttpRequest&) {
+    HttpResponse response;
+    response.status = 429;
+    response.retry_after = minutes(5);
+    return std::optional<Result<HttpResponse>>(std::move(response));
+  });
+  rig_.RunFor(minutes(4));
+  const auto told =
+      SnapshotFromJson(SnapshotToJson(*rig_.Current(), Now(rig_.clock)), Now(rig_.clock));
+  ASSERT_TRUE(told) << told.error().message;
+  for (const Snapshot& snapshot : {*rig_.Current(), told->snapshot}) {
+    Evidence evidence;
+    evidence.snapshot = snapshot;
+    evidence.now = Now(rig_.clock);
+    const Verdict verdict = Judge(Check::kMetadata, evidence, {});
+    EXPECT_EQ(verdict.state, CheckState::kWarning);
+    EXPECT_THAT(verdict.text, HasSubstr("nothing is asked for 1 min"));
+  }
+}
+
 TEST_F(CheckJudgeTest, ThereIsNoTimeLeftForSureWhenNothingNewIsHeardOfANotice) {
   NoticeAt(rig_.clock.System() + hours(2));
   rig_.RunNow();

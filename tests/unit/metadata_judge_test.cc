@@ -65,6 +65,18 @@ TEST_F(JudgeSpotTest, AServiceThatHasGivenNothingButNotFoundIsNotBelieved) {
   EXPECT_EQ(State(), SpotState::kNone);
 }
 
+TEST_F(JudgeSpotTest, WhoeverDoesNotKnowTheInstanceIdIsNotBelieved) {
+  Spot().answer = Answer{std::nullopt, Before(seconds(1))};
+  Reading& id = snapshot.readings[{kInstanceId, {}}];
+  id.answer = Answer{Value(std::string("i-1")), Before(seconds(9))};
+  for (const auto& [code, expected] : {std::pair(ErrorCode::kTimeout, SpotState::kNone),
+                                       std::pair(ErrorCode::kMissing, SpotState::kUnknown),
+                                       std::pair(ErrorCode::kMalformed, SpotState::kUnknown)}) {
+    id.failure = Error{code, ""};
+    EXPECT_EQ(State(), expected) << Name(expected);
+  }
+}
+
 TEST_F(JudgeSpotTest, ANoticeStandsThroughAnyTroubleUntilTenMinutesPastItsTime) {
   const SystemTime termination = kNow.system - minutes(10) + seconds(1);
   for (const auto& failure :

@@ -66,6 +66,15 @@ TEST_F(NoticeTest, AfterItsTimeItIsGoneAndNotWithdrawnAndComesNotBack) {
   EXPECT_EQ(spot.notices, 1u);
 }
 
+TEST_F(NoticeTest, AtTheMomentOfItsTimeItIsGoneAndTenMinutesLaterItIsALeftOver) {
+  Hear(kStart + minutes(5), seconds(0));
+  EXPECT_EQ(Hear(std::nullopt, minutes(5)), NoticeEvent::kGone);
+  EXPECT_EQ(spot.withdrawn, 0u);
+  spot = {};
+  EXPECT_EQ(Hear(kStart - minutes(10), seconds(0)), NoticeEvent::kLeftOver);
+  EXPECT_EQ(Hear(kStart - minutes(10) + seconds(1), seconds(0)), NoticeEvent::kScheduled);
+}
+
 TEST_F(NoticeTest, ToldAgainAfterItsTimeItStandsUntilItIsOverAndIsNotNew) {
   Hear(std::nullopt, seconds(0));
   Hear(kStart + minutes(5), seconds(5));

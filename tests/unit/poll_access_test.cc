@@ -284,6 +284,21 @@ class AccessLogTest : public ::testing::Test {
   SteadyTime now{seconds(1000)};
 };
 
+TEST(AccessWatchTest, OnlyTwoDifferentItemsInARowThatFailAreTheService) {
+  AccessWatch watch{MetadataMode::kHardened, true};
+  const SteadyTime now{seconds(1000)};
+  const auto fail = [&](std::string_view path) {
+    watch.OnFailed(path, Answered(500, now), {ErrorCode::kRefused, "that is no answer"});
+    return watch.state();
+  };
+  watch.OnRead(now);
+  EXPECT_EQ(fail("x"), AccessState::kGood);
+  EXPECT_EQ(fail("x"), AccessState::kGood);
+  watch.OnRead(now);
+  EXPECT_EQ(fail("y"), AccessState::kGood);
+  EXPECT_EQ(fail("x"), AccessState::kNotTheService);
+}
+
 TEST_F(AccessLogTest, AGoodStartSaysNothing) {
   EXPECT_THAT(LogLinesOf([&] {
                 watch.OnRead(now);
