@@ -28,5 +28,14 @@ TEST(YamlDocumentTest, RefusesWhatIsNotOneDocument) {
   EXPECT_FALSE(ReadYamlDocument("a: ["));
 }
 
+// yaml-cpp tells what it could not take.
+TEST(YamlDocumentTest, AComplaintRepeatsNothingOfTheFile) {
+  for (const auto* const text : {"password: *zQ7\n", "password: \"\\zQ7\"\n"}) {
+    const auto document = ReadYamlDocument(text);
+    ASSERT_FALSE(document) << text;
+    EXPECT_EQ(document.error().message.find('z'), std::string::npos) << document.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace aliyun_ecs
