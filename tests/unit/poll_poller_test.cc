@@ -901,6 +901,7 @@ TEST(PollerTest, AnotherInstanceIsNotCompleteUntilAllOfItWasAskedFor) {
   ExporterRig rig;
   rig.RunFor(minutes(10));
   ASSERT_TRUE(rig.Current()->filled);
+  ASSERT_TRUE(rig.Current()->posture);
   rig.service.WithInstance([](simulator::Instance& instance) {
     ASSERT_TRUE(instance.Put("meta-data/instance-id", "i-bp1simulated00000002"));
   });
@@ -913,6 +914,8 @@ TEST(PollerTest, AnotherInstanceIsNotCompleteUntilAllOfItWasAskedFor) {
   }
   ASSERT_TRUE(is_new());
   EXPECT_FALSE(rig.Current()->filled);
+  EXPECT_FALSE(rig.Current()->posture) << "it was the other one's";
+  EXPECT_TRUE(rig.metadata_client.NeedsToken());
   rig.RunFor(minutes(10));
   EXPECT_TRUE(rig.Current()->filled);
 }
