@@ -356,6 +356,28 @@ TEST(PollerTest, TokensRefusedForEverDoNotMakeAStorm) {
   EXPECT_EQ(rig.Sample("aliyun_ecs_metadata_up"), 1);
 }
 
+TEST(PollerTest, AfterAGoodTimeATokenThatIsNotGivenIsSoonAskedForAgain) {
+  ExporterRig rig;
+  bool refuse = true;
+  std::vector<SteadyTime> refused;
+  rig.transport.Interfere([&](const HttpRequest& request) {
+    if (request.method == HttpMethod::kGet || !refuse) {
+      return std::optional<Result<HttpResponse>>();
+    }
+    refused.push_back(rig.clock.Steady());
+    return AnswerWith(500);
+  });
+  rig.RunFor(minutes(10));
+  refuse = false;
+  rig.RunFor(minutes(10));
+  refuse = true;
+  refused.clear();
+  rig.metadata_client.DropToken();
+  rig.RunFor(seconds(30));
+  ASSERT_GE(refused.size(), 2u);
+  EXPECT_LE(refused[1] - refused[0], seconds(10));
+}
+
 TEST(PollerTest, NormalModeAsksForNoToken) {
   ClientOptions client;
   client.mode = MetadataMode::kNormal;
