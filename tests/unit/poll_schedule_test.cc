@@ -48,6 +48,23 @@ TEST(ScheduleTest, FillsByRankNotByTheOrderOfArrival) {
   EXPECT_TRUE(schedule.filled());
 }
 
+TEST(ScheduleTest, WhatIsThrottledForTheThirdTimeInARowLetsTheOthersGoFirst) {
+  Schedule schedule(kIntervals);
+  schedule.Add(kSpot, kStart);
+  auto& job = *schedule.Peek(kStart).job;
+  const auto waits = [&] {
+    schedule.OnThrottled(job, kStart);
+    return job.due > kStart;
+  };
+  EXPECT_FALSE(waits());
+  EXPECT_FALSE(waits());
+  EXPECT_TRUE(waits());
+  EXPECT_FALSE(waits());
+  EXPECT_FALSE(waits());
+  schedule.OnAnswered(job, kStart);
+  EXPECT_FALSE(waits()) << "an answer ends the row";
+}
+
 TEST(ScheduleTest, SpotComesInItsTurnsHoweverLateItWasBefore) {
   Schedule schedule(kIntervals, /*phase=*/0.5);  // turns 2.5 s behind each multiple of 5 s
   schedule.Add(kSpot, kStart);
