@@ -113,6 +113,17 @@ TEST_F(RestartTest, ANoticeIsCountedOnceAndKeepsItsFirstSight) {
   EXPECT_THAT(Page(), HasSubstr("\naliyun_ecs_spot_termination_notices_total 1\n"));
 }
 
+TEST_F(RestartTest, ANoticeThatStandsAtTheFirstStartIsSavedBeforeAllElseIsRead) {
+  Announce(minutes(5));
+  for (int step = 0; step < 100 && Spot().state != SpotState::kScheduled; ++step) {
+    clock.AdvanceTo(process->poller.Step(std::stop_token()));
+  }
+  ASSERT_FALSE(process->store.Current()->filled);
+  transport.Interfere([](const HttpRequest&) { return AnswerWith(429); });
+  KillAndStart();
+  EXPECT_EQ(Spot().state, SpotState::kScheduled);
+}
+
 TEST_F(RestartTest, AStandingNoticeOutlivesARestartWhileTheServiceIsLost) {
   RunFor(minutes(1));
   Announce(minutes(5));
