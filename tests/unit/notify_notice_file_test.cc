@@ -97,6 +97,16 @@ TEST_F(NoticeFileTest, OneOfAnEarlierProcessGoesWhenTheTimeIsLongPast) {
   EXPECT_FALSE(fs::exists(path_));
 }
 
+TEST_F(NoticeFileTest, OneOfAnEarlierProcessGoesWhenItsNoticeIsOverThoughNobodyAnswers) {
+  PutFile(path_, "old");
+  Hear(kNow.system - minutes(9));
+  snapshot_.readings.erase({kSpotTerminationTime, ""});  // as the state file has it
+  file_.Follow(snapshot_, kNow);
+  EXPECT_TRUE(fs::exists(path_));
+  file_.Follow(snapshot_, {kNow.steady + minutes(1), kNow.system + minutes(1)});
+  EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST_F(NoticeFileTest, IsRightInTheEndThoughItCouldNotBeWrittenAtFirst) {
   fs::create_directories(path_ + "/in the way");
   Hear(kNow.system + minutes(5));

@@ -274,6 +274,17 @@ TEST(PollerTest, ARoleComesGoesAndIsExchanged) {
   EXPECT_EQ(rig.Page().find("Second"), std::string::npos);
 }
 
+TEST(PollerTest, ARoleWhoseCredentialIsGoneIsLookedForAtOnce) {
+  PollOptions poll;
+  poll.credentials_interval = minutes(2);
+  poll.listing_interval = hours(6);
+  ExporterRig rig(LinuxInstance(), poll);
+  rig.RunFor(minutes(10));
+  rig.service.WithInstance([](simulator::Instance& instance) { instance.DetachRole(); });
+  rig.RunFor(minutes(3));
+  EXPECT_EQ(rig.Sample("aliyun_ecs_ram_role_attached"), 0);
+}
+
 TEST(PollerTest, ANoticeIsSeenAtTheNextSpotReadThenWatchedMoreCloselyAndItsWithdrawalCounted) {
   ExporterRig rig;
   rig.RunFor(seconds(61));

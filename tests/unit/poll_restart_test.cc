@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "base/atomic_file.h"
@@ -201,6 +202,17 @@ TEST_F(RestartTest, ThePageSaysWhoTheInstanceIsThoughTheServiceThrottles) {
   // The age shown is that of the reading, not of the restart.
   const auto oldest = OldestAnswer(*process->store.Current(), RefreshClass::kIdentity);
   EXPECT_GE(clock.System() - *oldest, hours(1));
+}
+
+TEST_F(RestartTest, ASavedAbsenceOfWhatEveryInstanceHasIsNotTaken) {
+  RunFor(minutes(1));
+  process->poller.Finish();
+  auto state = nlohmann::json::parse(*ReadWholeFile(path, 1 << 20));
+  state["items"]["region-id"][""]["value"] = nullptr;
+  ASSERT_TRUE(WriteFileAtomically(path, state.dump(), 0600));
+  Start();
+  EXPECT_TRUE(process->store.Current()->Find(kInstanceId)->answer);
+  EXPECT_FALSE(process->store.Current()->Find(ItemAt("region-id"))->answer);
 }
 
 TEST_F(RestartTest, ARotationSeenBeforeIsNotForgottenAndOneInBetweenIsCounted) {
