@@ -79,7 +79,6 @@ std::optional<SteadyTime> AlertSender::Follow(const Snapshot& snapshot, Instant 
     if (entry.over || entry.alert.annotations != alert.annotations) news_ = true;
     if (entry.over) {
       entry.over = entry.taken = false;
-      entry.forgotten_at = {};
     } else {
       alert.starts_at = std::min(alert.starts_at, entry.alert.starts_at);
     }
