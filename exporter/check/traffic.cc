@@ -1,7 +1,7 @@
 #include "check/traffic.h"
 
-#include <charconv>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -41,13 +41,6 @@ bool IsHardware(const fs::path& device) {
   return fs::exists(device / "device", error);
 }
 
-std::optional<std::uint64_t> ParseCount(std::string_view digits) {
-  std::uint64_t count = 0;
-  const char* const last = digits.data() + digits.size();
-  const auto [end, error] = std::from_chars(digits.data(), last, count);
-  return error == std::errc() && end == last ? std::optional(count) : std::nullopt;
-}
-
 }  // namespace
 
 Result<TrafficCounters> ReadTrafficCounters(const Clock& clock, const std::string& root) {
@@ -65,7 +58,8 @@ Result<TrafficCounters> ReadTrafficCounters(const Clock& clock, const std::strin
     const fs::path& device = entry->path();
     std::string mac = ContentOf(device / "bonding_slave/perm_hwaddr");
     if (mac.empty()) mac = ContentOf(device / "address");
-    const auto sent = ParseCount(ContentOf(device / "statistics/tx_bytes"));
+    const auto sent = ParseWhole<std::uint64_t>(ContentOf(device / "statistics/tx_bytes"), 0,
+                                                std::numeric_limits<std::uint64_t>::max());
     // An interface may go while we look at it.
     if (mac.empty() || !sent) continue;
     if (IsHardware(device)) {

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -99,10 +99,9 @@ std::optional<ListenAddress> ListenAddress::Parse(std::string_view text) {
   if (colon == std::string_view::npos) return std::nullopt;
   ListenAddress address;
   address.host = text.substr(0, colon);
-  const auto port = text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  const bool number = error == std::errc() && end == port.data() + port.size() && port[0] != '-';
-  if (!number || address.port > 65535) return std::nullopt;
+  const auto port = ParseWhole<std::uint16_t>(text.substr(colon + 1), 0, UINT16_MAX);
+  if (!port) return std::nullopt;
+  address.port = *port;
 
   in6_addr parsed{};
   const std::string& host = address.host;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <string_view>
 
@@ -244,12 +245,12 @@ void ReadRateLimit(const YAML::Node& node, WebConfig& config, Complaints& compla
     return;
   }
   limit.interval = *interval;
-  const std::string burst = burst_word.value_or("0");
-  const auto [end, error] = std::from_chars(burst.data(), burst.data() + burst.size(), limit.burst);
-  if (error != std::errc() || end != burst.data() + burst.size() || limit.burst < 0) {
+  const auto burst = ParseWhole<int>(burst_word.value_or("0"), 0, std::numeric_limits<int>::max());
+  if (!burst) {
     section.Complain("rate_limit.burst must be a whole number, 0 or more");
     return;
   }
+  limit.burst = *burst;
   if (limit.interval == Duration::zero()) return;  // no limit
   if (limit.burst == 0) {
     section.Complain("rate_limit.burst must be 1 or more, or nobody gets an answer");

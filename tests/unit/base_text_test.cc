@@ -34,6 +34,30 @@ std::string InText(std::string_view character) {
   return text.append(character).append("b");
 }
 
+TEST(EqualIgnoringCaseTest, KnowsTheLettersOfAsciiOnly) {
+  EXPECT_TRUE(EqualIgnoringCase("", ""));
+  EXPECT_TRUE(EqualIgnoringCase("Content-Length", "cONTENT-lENGTH"));
+  EXPECT_FALSE(EqualIgnoringCase("a", "aa"));
+  EXPECT_FALSE(EqualIgnoringCase("aa", "a"));
+  EXPECT_FALSE(EqualIgnoringCase("@[`{", "`{@["));
+  EXPECT_FALSE(EqualIgnoringCase("\xC3\x84", "\xC3\xA4"));
+}
+
+TEST(ParseWholeTest, TakesAllOfATextOrNothing) {
+  EXPECT_EQ(ParseWhole<int>("0", 0, 9), 0);
+  EXPECT_EQ(ParseWhole<int>("9", 0, 9), 9);
+  EXPECT_EQ(ParseWhole<int>("-5", -5, 9), -5);
+  EXPECT_EQ(ParseWhole<int>("007", 0, 9), 7);
+  EXPECT_EQ(ParseWhole<std::uint64_t>("18446744073709551615", 0, UINT64_MAX), UINT64_MAX);
+  EXPECT_EQ(ParseWhole<int>("fF", 0, 255, 16), 255);
+  for (const char* text :
+       {"", "-", "+1", " 1", "1 ", "1x", "0x1", "1.0", "10", "-1", "99999999999"}) {
+    EXPECT_EQ(ParseWhole<int>(text, 0, 9), std::nullopt) << text;
+  }
+  EXPECT_EQ(ParseWhole<unsigned>("-1", 0, 9), std::nullopt);
+  EXPECT_EQ(ParseWhole<std::uint64_t>("18446744073709551616", 0, UINT64_MAX), std::nullopt);
+}
+
 TEST(TrimTest, TakesBlanksTabsAndLineEndsFromBothEnds) {
   EXPECT_EQ(Trim(" \t\r\n text \r\n\t "), "text");
   EXPECT_EQ(Trim("text"), "text");
