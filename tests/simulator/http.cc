@@ -2,35 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <optional>
+#include "base/text.h"
 
 namespace aliyun_ecs::simulator {
 namespace {
-
-// Not std::tolower: header names are ASCII, whatever the locale.
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool EqualInAnyCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
-}
-
-std::optional<int> HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = Lower(c);
-  if (lower >= 'a' && lower <= 'f') return lower - 'a' + 10;
-  return std::nullopt;
-}
 
 // An escape that is none stays as it is, as lighttpd leaves it.
 std::string PercentDecode(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size()) {
-      const auto high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
-      if (high && low) {
-        decoded += static_cast<char>(*high * 16 + *low);
+      if (const auto byte = ParseWhole<unsigned char>(text.substr(i + 1, 2), 0, 255, 16)) {
+        decoded += static_cast<char>(*byte);
         i += 2;
         continue;
       }
@@ -44,7 +27,7 @@ std::string PercentDecode(std::string_view text) {
 
 const std::string* FindHeader(const Request& request, std::string_view name) {
   for (const auto& [key, value] : request.headers) {
-    if (EqualInAnyCase(key, name)) return &value;
+    if (EqualIgnoringCase(key, name)) return &value;
   }
   return nullptr;
 }
@@ -61,6 +44,16 @@ std::string_view ReasonPhrase(int status) {
       return "OK";
     case 204:
       return "No Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
     case 400:
       return "Bad Request";
     case 401:
@@ -83,6 +76,8 @@ std::string_view ReasonPhrase(int status) {
       return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 502:
       return "Bad Gateway";
     case 503:

@@ -1,7 +1,6 @@
 #include "simulator/request_parser.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 
@@ -24,22 +23,15 @@ bool HasControlCharacter(std::string_view text) {
   });
 }
 
-std::optional<std::uint64_t> ParseNumber(std::string_view text, int base) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+std::optional<std::uint64_t> ParseSize(std::string_view text, int base) {
+  return ParseWhole<std::uint64_t>(text, 0, UINT64_MAX, base);
 }
 
-bool HoldsInAnyCase(std::string_view list, std::string_view word) {
-  for (const auto piece : Split(list, ',')) {
-    const auto trimmed = Trim(piece);
-    if (std::equal(trimmed.begin(), trimmed.end(), word.begin(), word.end(),
-                   [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; })) {
-      return true;
-    }
-  }
-  return false;
+// Whether the word is in a list with commas.
+bool Holds(std::string_view list, std::string_view word) {
+  const auto words = Split(list, ',');
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view one) { return EqualIgnoringCase(Trim(one), word); });
 }
 
 // The path and query of "http://100.100.100.200/latest/?x", as a proxy's client writes it; others
@@ -86,7 +78,8 @@ bool RequestParser::ParseHead() {
   const auto crlf = pending_.find("\n\r\n");
   const auto lf = pending_.find("\n\n");
   const auto end = std::min(crlf, lf);
-  if (std::min(end, pending_.size()) > kLargestHead) {
+  // The last two bytes of what has come may be the beginning of the empty line.
+  if (end == std::string::npos ? pending_.size() > kLargestHead + 2 : end > kLargestHead) {
     Break(431);
     return false;
   }
@@ -129,15 +122,15 @@ int RequestParser::ReadHead(std::string_view head) {
   chunk_ = Chunk::kSize;
   bool length_given = false;
   for (const auto& [name, value] : request_.headers) {
-    if (HoldsInAnyCase(name, "content-length")) {
-      const auto length = ParseNumber(value, 10);
+    if (EqualIgnoringCase(name, "content-length")) {
+      const auto length = ParseSize(value, 10);
       // Two lengths are two meanings.
       if (!length || (length_given && *length != left_)) return 400;
       if (*length > kLargestBody) return 413;
       length_given = true;
       left_ = *length;
-    } else if (HoldsInAnyCase(name, "transfer-encoding")) {
-      if (chunked_ || !HoldsInAnyCase(value, "chunked") || value.find(',') != std::string::npos) {
+    } else if (EqualIgnoringCase(name, "transfer-encoding")) {
+      if (chunked_ || !Holds(value, "chunked") || value.find(',') != std::string::npos) {
         return 400;
       }
       chunked_ = true;
@@ -147,14 +140,14 @@ int RequestParser::ReadHead(std::string_view head) {
 
   keep_alive_ = words[2] == "HTTP/1.1";
   if (const auto* wish = FindHeader(request_, "Connection")) {
-    if (HoldsInAnyCase(*wish, "close"))
+    if (Holds(*wish, "close"))
       keep_alive_ = false;
-    else if (HoldsInAnyCase(*wish, "keep-alive"))
+    else if (Holds(*wish, "keep-alive"))
       keep_alive_ = true;
   }
   const auto* const expect = FindHeader(request_, "Expect");
-  invitation_ = expect != nullptr && HoldsInAnyCase(*expect, "100-continue") &&
-                (chunked_ || left_ > 0) && pending_.empty();
+  invitation_ = expect != nullptr && Holds(*expect, "100-continue") && (chunked_ || left_ > 0) &&
+                pending_.empty();
   return 0;
 }
 
@@ -186,7 +179,7 @@ bool RequestParser::TakeChunks() {
     if (line.ends_with('\r')) line.remove_suffix(1);
     switch (chunk_) {
       case Chunk::kSize: {
-        const auto size = ParseNumber(Trim(line.substr(0, line.find(';'))), 16);
+        const auto size = ParseSize(Trim(line.substr(0, line.find(';'))), 16);
         if (!size || *size > kLargestBody || received_ + *size > kLargestBody) {
           Break(size ? 413 : 400);
           return false;

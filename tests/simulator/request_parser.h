@@ -17,7 +17,7 @@ namespace aliyun_ecs::simulator {
 // A value; not thread-safe. Its memory is bounded, whatever comes.
 class RequestParser {
  public:
-  static constexpr std::size_t kLargestHead = 32 * 1024;
+  static constexpr std::size_t kLargestHead = 32 * 1024;  // without its last line feed
   static constexpr std::size_t kMostHeaders = 100;
   static constexpr std::size_t kLargestBodyKept = (std::size_t{1} << 20) + 1;
   static constexpr std::uint64_t kLargestBody = std::uint64_t{1} << 30;

@@ -108,11 +108,33 @@ TEST(SimulatorRequestParser, RefusesWhatIsNoRequest) {
 }
 
 TEST(SimulatorRequestParser, EndlessHeadsAreRefused) {
-  EXPECT_EQ(Refusal(std::string(RequestParser::kLargestHead, 'x')), 0);
-  EXPECT_EQ(Refusal(std::string(RequestParser::kLargestHead + 1, 'x')), 431);
+  // The last two bytes may be the beginning of the empty line.
+  EXPECT_EQ(Refusal(std::string(RequestParser::kLargestHead + 2, 'x')), 0);
+  EXPECT_EQ(Refusal(std::string(RequestParser::kLargestHead + 3, 'x')), 431);
   std::string many = "GET / HTTP/1.1\r\n";
   for (std::size_t i = 0; i <= RequestParser::kMostHeaders; ++i) many += "A: b\r\n";
   EXPECT_EQ(Refusal(many + "\r\n"), 431);
+}
+
+TEST(SimulatorRequestParser, TakesTheLargestHeadHoweverItArrives) {
+  constexpr std::string_view kStart = "GET / HTTP/1.1\r\nA: ";
+  for (const std::string_view line_end : {"\r\n", "\n"}) {
+    for (const std::size_t excess : {0U, 1U}) {
+      // What comes before the line feed that the empty line follows.
+      std::string request(kStart);
+      request.resize(RequestParser::kLargestHead + excess - (line_end.size() - 1), 'x');
+      request += line_end;
+      request += line_end;
+      for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, request.size()}) {
+        RequestParser parser;
+        for (std::size_t at = 0; at < request.size(); at += piece) {
+          parser.Feed(std::string_view(request).substr(at, piece));
+        }
+        EXPECT_EQ(parser.state(), excess == 0 ? State::kComplete : State::kBroken) << piece;
+        EXPECT_EQ(parser.error_status(), excess == 0 ? 0 : 431) << piece;
+      }
+    }
+  }
 }
 
 TEST(SimulatorRequestParser, KeepsNoMoreOfABodyThanItPromises) {
