@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -20,7 +19,9 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace aliyun_ecs::simulator {
 namespace {
@@ -29,25 +30,6 @@ namespace {
 using RealTime = std::chrono::steady_clock::time_point;
 
 RealTime Now() { return std::chrono::steady_clock::now(); }
-
-// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
 
 struct HostAndPort {
   bool ipv6;
@@ -64,9 +46,7 @@ std::optional<HostAndPort> Parse(std::string_view address) {
   if (bracketed) host = host.substr(1, host.size() - 2);
   if (!bracketed && host.find(':') != std::string_view::npos) return std::nullopt;
 
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  if (!ParseWhole<std::uint16_t>(port, 0, UINT16_MAX)) return std::nullopt;
   return HostAndPort{bracketed, std::string(host), std::string(port)};
 }
 
@@ -119,11 +99,11 @@ Result<Listener> Listen(const std::string& address, std::set<std::string>& seen)
 
   Descriptor listener(
       socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
-  if (listener.get() < 0) return CannotListen(address, std::generic_category().message(errno));
+  if (listener.number() < 0) return CannotListen(address, std::generic_category().message(errno));
   const int on = 1;
-  setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (parsed->ipv6) setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (bind(listener.get(), found->ai_addr, found->ai_addrlen) != 0) {
+  setsockopt(listener.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (parsed->ipv6) setsockopt(listener.number(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (bind(listener.number(), found->ai_addr, found->ai_addrlen) != 0) {
     const int error = errno;
     char numeric[NI_MAXHOST] = "";
     getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0,
@@ -133,14 +113,17 @@ Result<Listener> Listen(const std::string& address, std::set<std::string>& seen)
     }
     return CannotListen(address, std::generic_category().message(error));
   }
-  if (listen(listener.get(), 1024) != 0) {
+  if (listen(listener.number(), 1024) != 0) {
     return CannotListen(address, std::generic_category().message(errno));
   }
-  const auto [name, port] = LocalAddress(listener.get());
+  const auto [name, port] = LocalAddress(listener.number());
   auto where = Join(name, port);
   seen.insert(where);
   return Listener{.socket = std::move(listener), .address = std::move(where)};
 }
+
+// RFC 9110: neither has a body, and what follows the head would be the next response.
+bool HasBody(const Response& response) { return response.status != 204 && response.status != 304; }
 
 std::string HeadOf(const Response& response, bool keep_alive) {
   std::string head =
@@ -150,8 +133,7 @@ std::string HeadOf(const Response& response, bool keep_alive) {
   for (const auto& [name, value] : response.headers) {
     head += fmt::format("{}: {}\r\n", name, value);
   }
-  // A 204 has no body and so no length.
-  if (response.status != 204) {
+  if (HasBody(response)) {
     const auto length = static_cast<std::int64_t>(response.body.size());
     head += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type,
                         std::max<std::int64_t>(0, length + response.delivery.wrong_length_by));
@@ -162,21 +144,22 @@ std::string HeadOf(const Response& response, bool keep_alive) {
 // One client. Reads requests and carries responses out; the loop tells it when it may.
 class Connection {
  public:
-  Connection(Descriptor socket, const Handler& handler)
+  Connection(Descriptor socket, const Handler& handler, const Patience& patience)
       : socket_(std::move(socket)),
         handler_(handler),
-        local_address_(LocalAddress(socket_.get()).first),
-        deadline_(Now() + Server::kLongestIdle) {
+        patience_(patience),
+        local_address_(LocalAddress(socket_.number()).first),
+        deadline_(Now() + patience.idle) {
     const int on = 1;
-    setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(socket_.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
 
-  [[nodiscard]] int socket() const { return socket_.get(); }
+  [[nodiscard]] int socket() const { return socket_.number(); }
   [[nodiscard]] bool is_done() const { return stage_ == Stage::kDone; }
 
   // What poll is to wait for; POLLHUP and POLLERR come unasked.
   [[nodiscard]] short Events() const {
-    if (stage_ == Stage::kReading) return POLLIN;
+    if (stage_ == Stage::kReading || stage_ == Stage::kEnding) return POLLIN;
     const short closed = peer_sends_no_more_ ? 0 : POLLRDHUP;
     return static_cast<short>(stage_ == Stage::kWriting ? closed | POLLOUT : closed);
   }
@@ -212,11 +195,13 @@ class Connection {
     kWriting,   // for the client to take more
     kDripping,  // for the time of the next piece
     kHanging,
+    kEnding,  // for the client to have said all
     kDone,
   };
 
   void React(short events) {
     if (stage_ == Stage::kReading) return Read();
+    if (stage_ == Stage::kEnding) return Forget();
     if ((events & (POLLHUP | POLLERR)) != 0) return End();
     if ((events & POLLRDHUP) != 0) {
       // One that has sent all it has to say may still listen, but not to one that never speaks.
@@ -228,7 +213,7 @@ class Connection {
 
   void Read() {
     char piece[64 * 1024];
-    const auto size = recv(socket_.get(), piece, sizeof piece, 0);
+    const auto size = recv(socket_.number(), piece, sizeof piece, 0);
     if (size < 0) {
       if (errno != EAGAIN && errno != EINTR) End();
       return;
@@ -238,12 +223,13 @@ class Connection {
       peer_sends_no_more_ = true;
       return Refuse(400);
     }
-    if (!parser_.is_midway()) deadline_ = Now() + Server::kLongestRequest;
+    if (!has_begun_) deadline_ = Now() + patience_.request;
+    has_begun_ = true;
     parser_.Feed({piece, static_cast<std::size_t>(size)});
     if (parser_.TakeInvitation()) {
       constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       // Nothing else is under way, so that so little is taken whole.
-      send(socket_.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL);
+      send(socket_.number(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL);
     }
   }
 
@@ -282,7 +268,7 @@ class Connection {
     } else {
       // In one piece, so that it travels in one packet.
       out_ = HeadOf(response, !ends_);
-      if (with_body && response.status != 204) {
+      if (with_body && HasBody(response)) {
         const bool cut = delivery_.how == Delivery::How::kCut;
         out_ += std::string_view(response.body)
                     .substr(0, cut ? response.body.size() / 2 : response.body.size());
@@ -306,11 +292,11 @@ class Connection {
       case Delivery::How::kReset: {
         // A socket that lingers for no time at all is ended by RST.
         const linger none{.l_onoff = 1, .l_linger = 0};
-        setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        setsockopt(socket_.number(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
         return End();
       }
       case Delivery::How::kClose:
-        return End();
+        return EndInOrder();
       default:
         allowed_ = delivery_.how == Delivery::How::kDrip
                        ? std::min(out_.size(), delivery_.drip_bytes)
@@ -323,10 +309,10 @@ class Connection {
   void Write() {
     while (written_ < allowed_) {
       const auto size =
-          send(socket_.get(), out_.data() + written_, allowed_ - written_, MSG_NOSIGNAL);
+          send(socket_.number(), out_.data() + written_, allowed_ - written_, MSG_NOSIGNAL);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0 && errno == EAGAIN) {
-        deadline_ = Now() + Server::kLongestStall;
+        deadline_ = Now() + patience_.stall;
         return;
       }
       if (size <= 0) return End();
@@ -337,11 +323,28 @@ class Connection {
       deadline_ = Now() + delivery_.drip_interval;
       return;
     }
-    if (ends_) return End();
+    if (ends_) return EndInOrder();
     stage_ = Stage::kReading;
     parser_.Next();
-    deadline_ =
-        Now() + (parser_.is_midway() ? Duration(Server::kLongestRequest) : Server::kLongestIdle);
+    has_begun_ = parser_.is_midway();
+    deadline_ = Now() + (has_begun_ ? patience_.request : patience_.idle);
+  }
+
+  // The system ends a connection with an RST where bytes wait that nobody has read, and the client
+  // may then lose the answer.
+  void EndInOrder() {
+    shutdown(socket_.number(), SHUT_WR);
+    stage_ = Stage::kEnding;
+    deadline_ = Now() + patience_.farewell;
+  }
+
+  void Forget() {
+    char piece[64 * 1024];
+    const auto size = recv(socket_.number(), piece, sizeof piece, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (size <= 0) return End();
+    forgotten_ += static_cast<std::size_t>(size);
+    if (forgotten_ > Server::kLongestFarewell) End();
   }
 
   void End() {
@@ -351,11 +354,15 @@ class Connection {
 
   Descriptor socket_;
   const Handler& handler_;
+  const Patience& patience_;
   std::string local_address_;
   RequestParser parser_;
   Stage stage_ = Stage::kReading;
   std::optional<RealTime> deadline_;
+  // A byte of the request that is to be read has come, also of an empty line in front of it.
+  bool has_begun_ = false;
   bool peer_sends_no_more_ = false;
+  std::size_t forgotten_ = 0;  // bytes that came after the end
 
   // The response under way.
   Delivery delivery_;
@@ -370,21 +377,22 @@ class Connection {
 // What the thread runs, and the only thing that other threads may do to it: Stop.
 class Server::Loop {
  public:
-  Loop(std::vector<Listener> listeners, Handler handler)
+  Loop(std::vector<Listener> listeners, Handler handler, const Patience& patience)
       : listeners_(std::move(listeners)),
         handler_(std::move(handler)),
+        patience_(patience),
         stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void Stop() {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = write(stop_.get(), &one, sizeof one);
+    [[maybe_unused]] const auto written = write(stop_.number(), &one, sizeof one);
   }
 
   void Run() {
     std::vector<pollfd> polled;
     for (;;) {
       polled.clear();
-      polled.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
+      polled.push_back({.fd = stop_.number(), .events = POLLIN, .revents = 0});
       if (retry_at_ && *retry_at_ <= Now()) retry_at_.reset();
       const bool full = retry_at_ || connections_.size() >= kMostConnections;
       if (full && !was_full_) {
@@ -393,7 +401,8 @@ class Server::Loop {
       }
       was_full_ = full;
       for (const auto& listener : listeners_) {
-        polled.push_back({.fd = full ? -1 : listener.socket.get(), .events = POLLIN, .revents = 0});
+        polled.push_back(
+            {.fd = full ? -1 : listener.socket.number(), .events = POLLIN, .revents = 0});
       }
       const auto connections = connections_.size();
       for (const auto& connection : connections_) {
@@ -411,7 +420,7 @@ class Server::Loop {
         if (connection.deadline() && *connection.deadline() <= now) connection.OnTime();
       }
       for (std::size_t i = 0; i < listeners_.size(); ++i) {
-        if (polled[1 + i].revents != 0) Accept(listeners_[i].socket.get());
+        if (polled[1 + i].revents != 0) Accept(listeners_[i].socket.number());
       }
       std::erase_if(connections_, [](const auto& connection) { return connection->is_done(); });
     }
@@ -434,18 +443,19 @@ class Server::Loop {
   void Accept(int listener) {
     while (connections_.size() < kMostConnections) {
       Descriptor socket(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (socket.get() < 0) {
+      if (socket.number() < 0) {
         // The client still waits, and poll would call at once again.
         const bool no_room = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
         if (no_room) retry_at_ = Now() + std::chrono::milliseconds(100);
         return;
       }
-      connections_.push_back(std::make_unique<Connection>(std::move(socket), handler_));
+      connections_.push_back(std::make_unique<Connection>(std::move(socket), handler_, patience_));
     }
   }
 
   std::vector<Listener> listeners_;
   Handler handler_;
+  const Patience patience_;
   Descriptor stop_;
   std::vector<std::unique_ptr<Connection>> connections_;
   bool was_full_ = false;
@@ -457,7 +467,7 @@ bool Server::IsAddress(std::string_view text) { return Parse(text).has_value(); 
 Server::Server() = default;
 
 Result<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& addresses,
-                                              Handler handler) {
+                                              Handler handler, const Patience& patience) {
   std::vector<Listener> listeners;
   std::set<std::string> seen;
   for (const auto& address : addresses) {
@@ -468,7 +478,7 @@ Result<std::unique_ptr<Server>> Server::Start(const std::vector<std::string>& ad
   // The constructor is private.
   std::unique_ptr<Server> server(new Server());
   for (const auto& listener : listeners) server->addresses_.push_back(listener.address);
-  server->loop_ = std::make_unique<Loop>(std::move(listeners), std::move(handler));
+  server->loop_ = std::make_unique<Loop>(std::move(listeners), std::move(handler), patience);
   server->thread_ = std::thread([loop = server->loop_.get()] { loop->Run(); });
   return server;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -12,6 +13,14 @@
 #include "simulator/request_parser.h"
 
 namespace aliyun_ecs::simulator {
+
+// How long the server has patience with a client.
+struct Patience {
+  Duration idle = std::chrono::seconds(30);
+  Duration request = std::chrono::seconds(10);  // from its first byte on
+  Duration stall = std::chrono::seconds(30);    // that reads nothing
+  Duration farewell = std::chrono::seconds(1);  // that has been told the end
+};
 
 // Serves a Handler over HTTP/1.1 on one or more TCP addresses, with connections kept alive, and
 // carries each response as its Delivery says.
@@ -29,9 +38,9 @@ class Server {
   static constexpr std::size_t kLargestBodyRead = RequestParser::kLargestBodyKept;
   // Two servers of a process fit into the 1024 files that it may usually have open.
   static constexpr std::size_t kMostConnections = 500;
-  static constexpr auto kLongestIdle = std::chrono::seconds(30);
-  static constexpr auto kLongestRequest = std::chrono::seconds(10);  // from its first byte on
-  static constexpr auto kLongestStall = std::chrono::seconds(30);    // of a client that reads not
+  // What a client still says after the end is read and forgotten, or it would lose the answer
+  // before; but no more than so many bytes.
+  static constexpr std::size_t kLongestFarewell = std::size_t{1} << 20;
 
   // True for the forms "127.0.0.1:10280", "[::1]:10280", "localhost:10280" and ":10280".
   [[nodiscard]] static bool IsAddress(std::string_view text);
@@ -40,7 +49,7 @@ class Server {
   // address of the machine; port 0 is any that is free. What the handler uses must outlive the
   // Server.
   [[nodiscard]] static Result<std::unique_ptr<Server>> Start(
-      const std::vector<std::string>& addresses, Handler handler);
+      const std::vector<std::string>& addresses, Handler handler, const Patience& patience = {});
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 namespace aliyun_ecs::simulator {
 namespace {
 
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -45,12 +49,14 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection() { close(socket_); }
 
-  void Send(std::string_view bytes) {
+  // False when the server would not take all of it.
+  bool Send(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
+    return true;
   }
   void EndSending() { shutdown(socket_, SHUT_WR); }
 
@@ -76,6 +82,12 @@ class Connection {
 
   // True when the server has nothing more to say and has closed.
   bool IsClosed() { return received_.empty() && !ReceiveMore(); }
+
+  // True when it has ended, or does so within that time.
+  [[nodiscard]] bool EndsWithin(std::chrono::milliseconds time) {
+    pollfd polled{.fd = socket_, .events = POLLIN, .revents = 0};
+    return poll(&polled, 1, static_cast<int>(time.count())) > 0 && !ReceiveMore();
+  }
 
   // All until the end of the connection.
   std::string ReceiveAll() {
@@ -258,6 +270,14 @@ TEST_F(SimulatorServer, WritesTheStatusWithItsReason) {
   EXPECT_THAT(page, HasSubstr("\r\nContent-Type: text/html\r\nContent-Length: 345\r\n"));
   EXPECT_THAT(Ask(*server, "PUT /405 HTTP/1.1\r\n\r\n"),
               StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+  for (const auto& [status, reason] : {std::pair("301", "Moved Permanently"),
+                                       {"302", "Found"},
+                                       {"307", "Temporary Redirect"},
+                                       {"308", "Permanent Redirect"},
+                                       {"501", "Not Implemented"}}) {
+    EXPECT_THAT(Ask(*server, std::string("GET /") + status + " HTTP/1.1\r\n\r\n"),
+                StartsWith(std::string("HTTP/1.1 ") + status + ' ' + reason + "\r\n"));
+  }
 }
 
 TEST_F(SimulatorServer, WritesNoContentWithoutALength) {
@@ -267,6 +287,31 @@ TEST_F(SimulatorServer, WritesNoContentWithoutALength) {
   const auto response = connection.Receive();
   EXPECT_THAT(response, StartsWith("HTTP/1.1 204 No Content\r\n"));
   EXPECT_THAT(response, Not(HasSubstr("Content-")));
+}
+
+TEST_F(SimulatorServer, WritesNotModifiedWithoutABody) {
+  const auto server =
+      StartServer([](const Request&) { return Response{.status = 304, .body = "0123456789"}; });
+  Connection connection(server->addresses()[0]);
+  for (int i = 0; i < 2; ++i) {
+    connection.Send("GET / HTTP/1.1\r\n\r\n");
+    const auto response = connection.Receive();
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 304 Not Modified\r\n"));
+    EXPECT_THAT(response, Not(HasSubstr("Content-")));
+  }
+}
+
+TEST_F(SimulatorServer, EmptyLinesDoNotKeepAConnectionFromItsEnd) {
+  const auto server = Server::Start({"127.0.0.1:0"}, Echo, {.request = milliseconds(100)});
+  ASSERT_TRUE(server);
+  Connection connection((*server)->addresses()[0]);
+  const auto limit = std::chrono::steady_clock::now() + seconds(10);
+  bool ended = false;
+  while (!ended && std::chrono::steady_clock::now() < limit) {
+    connection.Send("\r\n");
+    ended = connection.EndsWithin(milliseconds(10));
+  }
+  EXPECT_TRUE(ended);
 }
 
 TEST_F(SimulatorServer, AnswersNonsenseWithAPage) {
@@ -453,6 +498,53 @@ TEST_F(SimulatorServerTrouble, AnswersWithBytesThatAreNoHttp) {
   Connection connection(server->addresses()[0]);
   connection.Send(kGet);
   EXPECT_EQ(connection.ReceiveAll(), "\x16\x03garbage");
+}
+
+TEST_F(SimulatorServerTrouble, EndsInOrderThoughTheClientHasSaidMore) {
+  using How = Delivery::How;
+  const std::string more(4 * 64 * 1024, 'x');
+  for (const auto& [how, end] :
+       {std::pair(How::kClose, ""), {How::kCut, "\r\n\r\n01234"}, {How::kGarbage, "0123456789"}}) {
+    const auto server = StartTrouble({.how = how});
+    Connection connection(server->addresses()[0]);
+    EXPECT_TRUE(connection.Send(std::string(kGet) + more));
+    EXPECT_THAT(connection.ReceiveAll(), EndsWith(end));
+    EXPECT_FALSE(connection.was_reset()) << end;
+  }
+  const auto server = StartServer();
+  Connection connection(server->addresses()[0]);
+  EXPECT_TRUE(connection.Send(more));
+  EXPECT_THAT(connection.ReceiveAll(), StartsWith("HTTP/1.1 431 "));
+  EXPECT_FALSE(connection.was_reset());
+}
+
+TEST_F(SimulatorServerTrouble, WaitsForNobodyToEndForLong) {
+  const auto server = Server::Start({"127.0.0.1:0"},
+                                    [](const Request& request) {
+                                      Response response{.body = "0123456789"};
+                                      if (request.target != "/well")
+                                        response.delivery.how = Delivery::How::kClose;
+                                      return response;
+                                    },
+                                    {.farewell = milliseconds(1)});
+  ASSERT_TRUE(server);
+  std::vector<std::unique_ptr<Connection>> open;
+  for (std::size_t i = 0; i < Server::kMostConnections; ++i) {
+    open.push_back(std::make_unique<Connection>((*server)->addresses()[0]));
+    open.back()->Send(kGet);
+    EXPECT_EQ(open.back()->ReceiveAll(), "");
+  }
+  ExpectWell(**server);
+}
+
+TEST_F(SimulatorServerTrouble, ListensToNobodyForLongAfterItsEnd) {
+  const auto server = Server::Start({"127.0.0.1:0"}, [](const Request&) { return Response{}; },
+                                    {.farewell = hours(1)});
+  ASSERT_TRUE(server);
+  Connection connection((*server)->addresses()[0]);
+  connection.Send("nonsense\r\n\r\n");
+  // More than all buffers on the way hold.
+  EXPECT_FALSE(connection.Send(std::string(64 * 1024 * 1024, 'x')));
 }
 
 TEST_F(SimulatorServerTrouble, LiesAboutTheLength) {
