@@ -46,6 +46,28 @@ class SimulatorTest(harness.Case):
         for part in ("start.disks", "events[1].at_seconds", "events[1].body.name"):
             self.assertTrue(any(part in line for line in lines), (part, lines))
 
+    def test_flags_win_over_the_start_of_a_scenario(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"start": {"instances": 3, "credential_life_seconds": 600}, "events": [
+                {"at_seconds": 0, "instance": 2, "call": "PUT /control/role",
+                 "body": {"name": "Other", "expires_in_seconds": 500}}]}, file)
+            file.flush()
+            lines = self.complaints("--scenario=" + file.name, "--instances=1", "--credential-life=60")
+            self.assertEqual(len(lines), 2, lines)
+            self.assertIn("events[0].instance must be a whole number from 1 to 1", lines[0])
+            self.assertIn("from 1 to 60", lines[1])
+            simulator = self.start_simulator("--scenario=" + file.name, "--instances=2")
+            simulator.wait_for('msg="call made".*role.*instance=2')
+
+    def test_a_pipe_is_no_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pipe = os.path.join(folder, "pipe")
+            os.mkfifo(pipe)
+            for flag in ("--scenario", "--tree", "--user-data"):
+                lines = self.complaints(f"{flag}={pipe}")
+                self.assertEqual(len(lines), 1, lines)
+                self.assertIn("cannot be read: it is no file", lines[0])
+
     def test_the_help_has_every_option_of_the_readme(self):
         shown = subprocess.run([harness.SIMULATOR, "--help"], capture_output=True, text=True,
                                check=True).stdout

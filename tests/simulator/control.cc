@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,11 +22,11 @@ using std::chrono::seconds;
 
 constexpr seconds kLongestUntilTermination = std::chrono::days(31);
 
-Response JsonResponse(int status, const Json& json) {
+Response JsonResponse(int status, const OrderedJson& json) {
   // A path in the journal may hold any bytes.
   return {.status = status,
           .content_type = "application/json",
-          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'};
+          .body = json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + '\n'};
 }
 
 Response Errors(int status, const std::vector<std::string>& sentences) {
@@ -52,11 +51,17 @@ struct Call {
   const std::string& place;
 };
 
-// The body as JSON; a complaint and null when it is none.
+// The body as JSON; a complaint and null when it is none, or none that can be worked with.
 Json BodyOf(const Call& call, Complaints& complaints) {
+  const auto body = [&] { return call.place.empty() ? "the body" : call.place; };
   auto json = ParseJson(call.body);
-  if (json) return std::move(*json);
-  complaints.push_back((call.place.empty() ? "the body" : call.place) + " is not JSON");
+  if (!json) {
+    complaints.push_back(body() + " is not JSON");
+  } else if (IsTooDeep(*json)) {
+    complaints.push_back(fmt::format("{} is more than {} levels deep", body(), kMostLevels));
+  } else {
+    return std::move(*json);
+  }
   return nullptr;
 }
 
@@ -74,9 +79,9 @@ void ReadBody(const Call& call, const Json& json, const std::vector<std::string_
   read(object);
 }
 
-Json ToJson(const AccessOptions& access) {
-  Json json = {{"http_tokens", Name(access.http_tokens)},
-               {"http_endpoint", Name(access.http_endpoint)}};
+OrderedJson ToJson(const AccessOptions& access) {
+  OrderedJson json = {{"http_tokens", Name(access.http_tokens)},
+                      {"http_endpoint", Name(access.http_endpoint)}};
   if (access.throttle) json["throttle"] = ToJson(*access.throttle);
   return json;
 }
@@ -120,8 +125,8 @@ Work PutOptions(const Call& call, Complaints& complaints) {
   };
 }
 
-Json ToJson(const ProtocolOptions& options) {
-  auto json = Json::object();
+OrderedJson ToJson(const ProtocolOptions& options) {
+  auto json = OrderedJson::object();
   for (const auto& row : ProtocolOptionTable()) {
     json[std::string(row.name)] = GetProtocolOption(options, row.name);
   }
@@ -188,7 +193,7 @@ Work PutTermination(const Call& call, Complaints& complaints) {
       const auto end = at ? *at : instance.Now() + *in;
       const auto notice_from = lead ? end - *lead : instance.Now();
       instance.PlanTermination({.at = end, .notice_from = notice_from, .then = then});
-      Json answer = {{"termination_time", FormatUtc(end)}};
+      OrderedJson answer = {{"termination_time", FormatUtc(end)}};
       if (lead) answer["notice_from"] = FormatUtc(notice_from);
       return JsonResponse(200, answer);
     });
@@ -203,7 +208,7 @@ Work DeleteTermination(const Call&, Complaints&) {
   };
 }
 
-Json ToJson(const std::string& role, const Instance::Validity& validity) {
+OrderedJson ToJson(const std::string& role, const Instance::Validity& validity) {
   return {{"name", role},
           {"last_updated", FormatUtc(validity.last_updated)},
           {"expiration", FormatUtc(validity.expiration)}};
@@ -318,7 +323,12 @@ Work DeleteInterface(const Call& call, Complaints&) {
 Work PostDisk(const Call& call, Complaints& complaints) {
   std::optional<std::string> name;
   const auto json = OptionalBodyOf(call, complaints);
-  ReadBody(call, json, {"name"}, complaints, [&](auto& body) { name = body.GetText("name"); });
+  ReadBody(call, json, {"name"}, complaints, [&](auto& body) {
+    name = body.GetText("name");
+    if (name && name->size() > kLongestName) {
+      body.Complain("name", fmt::format("must be a string of at most {} bytes", kLongestName));
+    }
+  });
   return [=](Service& service, int number) {
     return Attached("serial", service.WithInstance(number, [&](Instance& instance) {
       return instance.AttachDisk(name);
@@ -335,7 +345,8 @@ Work DeleteDisk(const Call& call, Complaints&) {
 
 Work PutTags(const Call& call, Complaints& complaints) {
   const auto json = BodyOf(call, complaints);
-  auto tags = TagsFromJson(complaints.empty() ? json : Json::object(), call.place, complaints);
+  std::map<std::string, std::string> tags;
+  if (complaints.empty()) tags = TagsFromJson(json, call.place, complaints);
   return [tags = std::move(tags)](Service& service, int number) {
     service.WithInstance(number, [&](Instance& instance) { instance.SetTags(tags); });
     return JsonResponse(200, {{"tags", tags.size()}});
@@ -407,7 +418,7 @@ Work DeleteFaults(const Call&, Complaints&) {
 Work GetJournal(const Call&, Complaints&) {
   return [](Service& service, int number) {
     const auto journal = service.journal(number);
-    auto counts = Json::array(), recent = Json::array();
+    auto counts = OrderedJson::array(), recent = OrderedJson::array();
     for (const auto& [request, count] : journal.counts()) {
       counts.push_back({{"path", request.first}, {"status", request.second}, {"count", count}});
     }
@@ -482,11 +493,7 @@ std::optional<int> InstanceIn(std::string_view query, int instances) {
   if (query.empty()) return 1;
   constexpr std::string_view kName = "instance=";
   if (!query.starts_with(kName)) return std::nullopt;
-  query.remove_prefix(kName.size());
-  int number = 0;
-  const auto [end, error] = std::from_chars(query.data(), query.data() + query.size(), number);
-  if (error != std::errc() || end != query.data() + query.size()) return std::nullopt;
-  return number >= 1 && number <= instances ? std::optional(number) : std::nullopt;
+  return ParseWhole<int>(query.substr(kName.size()), 1, instances);
 }
 
 // A request as far as it can be understood without a service.

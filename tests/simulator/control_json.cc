@@ -21,7 +21,6 @@ constexpr std::int64_t kMostRequests = 1'000'000'000;
 constexpr std::int64_t kLargestLengthError = 1'000'000;
 constexpr std::size_t kLongestPattern = 256;
 constexpr std::size_t kMostTags = 100;
-constexpr std::size_t kLongestTag = 256;
 
 constexpr std::string_view kExpectedKind =
     "status, delay, hang, reset, close, cut, drip, garbage, html, wrong-length or throttle";
@@ -41,6 +40,14 @@ std::optional<std::string> ParseMethod(std::string_view text) {
       !text.empty() && text.size() <= 16 &&
       std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   return good ? std::optional<std::string>(text) : std::nullopt;
+}
+
+std::optional<double> GetRate(JsonObject& object) {
+  return object.GetNumber("rate", Throttle::kLeastRate, Throttle::kMostRate);
+}
+
+std::optional<double> GetBurst(JsonObject& object) {
+  return object.GetNumber("burst", Throttle::kLeastBurst, Throttle::kMostBurst);
 }
 
 // Which members mean something to which kinds; those that are not here mean something to all.
@@ -99,8 +106,8 @@ Fault FaultFromJson(const Json& json, const std::string& place, Complaints& comp
   fault.wrong_length_by =
       object.GetWhole("length_difference", -kLargestLengthError, kLargestLengthError)
           .value_or(fault.wrong_length_by);
-  fault.throttle.rate = object.GetNumber("rate", 0.001, 1e6).value_or(fault.throttle.rate);
-  fault.throttle.burst = object.GetNumber("burst", 1, 1e6).value_or(fault.throttle.burst);
+  fault.throttle.rate = GetRate(object).value_or(fault.throttle.rate);
+  fault.throttle.burst = GetBurst(object).value_or(fault.throttle.burst);
   fault.after_requests =
       static_cast<std::uint64_t>(object.GetWhole("after_requests", 0, kMostRequests).value_or(0));
   fault.probability = object.GetNumber("probability", 0, 1).value_or(1);
@@ -152,8 +159,8 @@ std::optional<Throttle> ThrottleFromJson(const Json& json, const std::string& pl
   JsonObject object(json, place, {"rate", "burst"}, complaints);
   const bool has_rate = object.Require("rate");
   const bool has_burst = object.Require("burst");
-  const auto rate = object.GetNumber("rate", 0.001, 1e6);
-  const auto burst = object.GetNumber("burst", 1, 1e6);
+  const auto rate = GetRate(object);
+  const auto burst = GetBurst(object);
   if (!has_rate || !has_burst || !rate || !burst) return std::nullopt;
   return Throttle{.rate = *rate, .burst = *burst};
 }
@@ -175,9 +182,9 @@ std::map<std::string, std::string> TagsFromJson(const Json& json, const std::str
       complaints.push_back(fmt::format(
           "{}: the tag {} cannot be asked for; its key must be 1 to 128 letters, digits or @:_-.=,",
           what, JsonQuote(key)));
-    } else if (!value.is_string() || value.get_ref<const std::string&>().size() > kLongestTag) {
+    } else if (!value.is_string() || value.get_ref<const std::string&>().size() > kLongestName) {
       complaints.push_back(fmt::format("{}: the tag {} must have a string of at most {} bytes",
-                                       what, JsonQuote(key), kLongestTag));
+                                       what, JsonQuote(key), kLongestName));
     } else {
       tags.emplace(key, value.get<std::string>());
     }
@@ -185,10 +192,10 @@ std::map<std::string, std::string> TagsFromJson(const Json& json, const std::str
   return tags;
 }
 
-Json ToJson(const std::vector<FaultList::Entry>& entries) {
-  auto list = Json::array();
+OrderedJson ToJson(const std::vector<FaultList::Entry>& entries) {
+  auto list = OrderedJson::array();
   for (const auto& [fault, matched, struck] : entries) {
-    Json json = {{"fault", Name(fault.kind)}, {"path", fault.path}};
+    OrderedJson json = {{"fault", Name(fault.kind)}, {"path", fault.path}};
     if (fault.method) json["method"] = *fault.method;
     if (fault.kind == Fault::Kind::kStatus || fault.kind == Fault::Kind::kThrottle) {
       json["status"] = fault.status;
@@ -217,7 +224,7 @@ Json ToJson(const std::vector<FaultList::Entry>& entries) {
   return {{"faults", std::move(list)}};
 }
 
-Json ToJson(const Throttle& throttle) {
+OrderedJson ToJson(const Throttle& throttle) {
   return {{"rate", throttle.rate}, {"burst", throttle.burst}};
 }
 

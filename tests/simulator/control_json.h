@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,13 +20,16 @@ namespace aliyun_ecs::simulator {
 [[nodiscard]] std::optional<Throttle> ThrottleFromJson(const Json& json, const std::string& place,
                                                        Complaints& complaints);
 
-// The tags of {"env": "prod", …}, at most 100 with values of at most 256 bytes.
+// The value of a tag, or the name of a disk, in bytes.
+inline constexpr std::size_t kLongestName = 256;
+
+// The tags of {"env": "prod", …}, at most 100 with values of at most kLongestName.
 [[nodiscard]] std::map<std::string, std::string> TagsFromJson(const Json& json,
                                                               const std::string& place,
                                                               Complaints& complaints);
 
 // Almost in the form that FaultsFromJson takes: with how often each fault matched and struck.
-[[nodiscard]] Json ToJson(const std::vector<FaultList::Entry>& entries);
-[[nodiscard]] Json ToJson(const Throttle& throttle);
+[[nodiscard]] OrderedJson ToJson(const std::vector<FaultList::Entry>& entries);
+[[nodiscard]] OrderedJson ToJson(const Throttle& throttle);
 
 }  // namespace aliyun_ecs::simulator

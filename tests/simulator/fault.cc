@@ -47,8 +47,9 @@ constexpr std::string_view kPortal =
 std::optional<Throttle> ParseThrottle(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  const auto rate = ParseDecimal(text.substr(0, slash), 0.001, 1e6);
-  const auto burst = ParseDecimal(text.substr(slash + 1), 1, 1e6);
+  const auto rate = ParseDecimal(text.substr(0, slash), Throttle::kLeastRate, Throttle::kMostRate);
+  const auto burst =
+      ParseDecimal(text.substr(slash + 1), Throttle::kLeastBurst, Throttle::kMostBurst);
   if (!rate || !burst) return std::nullopt;
   return Throttle{.rate = *rate, .burst = *burst};
 }

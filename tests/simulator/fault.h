@@ -18,13 +18,19 @@ namespace aliyun_ecs::simulator {
 
 // So many requests a second in the long run, and so many at once. REQUIRES: rate > 0, burst >= 1.
 struct Throttle {
+  // What people may ask for.
+  static constexpr double kLeastRate = 0.001;
+  static constexpr double kMostRate = 1e6;
+  static constexpr double kLeastBurst = 1;
+  static constexpr double kMostBurst = 1e6;
+
   double rate = 1;
   double burst = 1;
 
   friend bool operator==(const Throttle&, const Throttle&) = default;
 };
 
-// "2/10": rate 2, burst 10; nullopt unless 0.001 <= rate <= 1000000 and 1 <= burst <= 1000000.
+// "2/10": rate 2, burst 10; nullopt for what is beyond the limits, and for anything else.
 [[nodiscard]] std::optional<Throttle> ParseThrottle(std::string_view text);
 
 // Trouble that somebody asked for: what happens, to which requests, and when.

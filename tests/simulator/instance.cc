@@ -26,6 +26,38 @@ constexpr std::pair<std::string_view, Rotation::How> kRotations[] = {
     {"never", Rotation::How::kNever},
 };
 
+bool IsAtOrBelow(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+// True where the one cannot be set or erased without the other.
+bool AreInLine(std::string_view a, std::string_view b) {
+  return IsAtOrBelow(a, b) || IsAtOrBelow(b, a);
+}
+
+// The items with several values, one in each line.
+bool IsList(std::string_view path) {
+  return path.starts_with("meta-data/dns-conf/") || path.starts_with("meta-data/ntp-conf/");
+}
+
+std::string WithLf(std::string_view text) {
+  std::string lines;
+  for (const char c : text) {
+    if (c != '\r') lines += c;
+  }
+  return lines;
+}
+
+std::string NoSuch(std::string_view what, std::string_view name) {
+  return fmt::format("there is no {} {}", what, JsonQuote(name));
+}
+
+// Of an entry's directory: one with a slash would be that of a part of it.
+bool IsEntryName(std::string_view name) {
+  return !name.empty() && name.find('/') == std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<HttpTokens> ParseHttpTokens(std::string_view text) {
@@ -78,14 +110,12 @@ Instance::Instance(InstanceStart start, const Clock& clock)
   Reset();
 }
 
-std::optional<std::string> Instance::Read(std::string_view path) {
+std::optional<std::string> Instance::Read(std::string_view path, LineEnd list_line_end) {
   CatchUp();
-  if (start_.serves_identity_document && !has_own_identity_document_ &&
-      (path.empty() || path.starts_with("dynamic"))) {
-    tree_.Overwrite(kIdentityDocument, IdentityDocument());
-  }
+  if (path.empty() || path.starts_with("dynamic")) MakeIdentityDocument();
   auto text = tree_.Read(path);
-  if (!text && start_.serves_all && path == kAll) return All();
+  if (!text && start_.serves_all && path == kAll) return All(list_line_end);
+  if (text && list_line_end == LineEnd::kLf && IsList(path)) return WithLf(*text);
   return text;
 }
 
@@ -109,10 +139,21 @@ std::optional<Silence> Instance::Darkness() const {
 void Instance::set_rotation(const Rotation& rotation) {
   CatchUp();
   rotation_ = rotation;
-  // What comes instead of a failure is made now, not when it was due.
-  if (rotation.how == Rotation::How::kOnTime && role_) {
-    const auto now = clock_.System();
-    if (role_->next_offer < now) Offer(now);
+  if (!role_) return;
+  const auto now = clock_.System();
+  switch (rotation.how) {
+    case Rotation::How::kOnTime:
+      // What comes instead of a failure is made now, not when it was due.
+      if (role_->next_offer < now) Offer(now);
+      break;
+    case Rotation::How::kLate:
+      role_->next_offer = std::max(role_->next_offer, now);
+      break;
+    case Rotation::How::kFailing:
+      if (role_->has_failed) PrintCredential(rotation.code);
+      break;
+    case Rotation::How::kNever:
+      break;
   }
 }
 
@@ -185,21 +226,22 @@ Result<std::string> Instance::AttachDisk(const std::optional<std::string>& name)
 }
 
 Result<void> Instance::DetachInterface(std::string_view mac) {
+  if (!IsEntryName(mac)) return Fail(ErrorCode::kInvalid, NoSuch("interface", mac));
   if (tree_.Read("meta-data/mac") == mac) {
     return Fail(
         ErrorCode::kUnavailable,
         fmt::format("{} is the primary interface, which is never detached", JsonQuote(mac)));
   }
-  if (mac.empty() || !tree_.Erase(std::string(kInterfaces) + std::string(mac))) {
-    return Fail(ErrorCode::kInvalid, fmt::format("there is no interface {}", JsonQuote(mac)));
+  if (!tree_.Erase(std::string(kInterfaces) + std::string(mac))) {
+    return Fail(ErrorCode::kInvalid, NoSuch("interface", mac));
   }
   return {};
 }
 
 Result<void> Instance::DetachDisk(std::string_view serial) {
   if (serial.starts_with("d-")) serial.remove_prefix(2);
-  if (serial.empty() || !tree_.Erase(std::string(kDisks) + std::string(serial))) {
-    return Fail(ErrorCode::kInvalid, fmt::format("there is no disk {}", JsonQuote(serial)));
+  if (!IsEntryName(serial) || !tree_.Erase(std::string(kDisks) + std::string(serial))) {
+    return Fail(ErrorCode::kInvalid, NoSuch("disk", serial));
   }
   return {};
 }
@@ -211,15 +253,18 @@ void Instance::SetTags(const std::map<std::string, std::string>& tags) {
 
 Result<void> Instance::Put(std::string_view path, std::string text) {
   CatchUp();
+  const bool is_about_identity = AreInLine(path, kIdentityDocument);
+  if (is_about_identity) MakeIdentityDocument();
   auto put = tree_.Put(path, std::move(text));
-  if (put && path.starts_with("dynamic")) has_own_identity_document_ = true;
+  if (put && is_about_identity) has_own_identity_document_ = true;
   return put;
 }
 
 bool Instance::Erase(std::string_view path) {
   CatchUp();
-  if (path.starts_with("dynamic")) {
-    (void)Read(path);  // what follows the tree is only there once it was asked for
+  const auto name = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+  if (AreInLine(name, kIdentityDocument)) {
+    MakeIdentityDocument();
     has_own_identity_document_ = true;
   }
   return tree_.Erase(path);
@@ -286,8 +331,14 @@ void Instance::PrintCredential(std::string_view code) {
                   credential_number_, FormatUtc(role_->validity.last_updated), code));
 }
 
-std::string Instance::All() const {
-  using Json = nlohmann::ordered_json;
+void Instance::MakeIdentityDocument() {
+  if (start_.serves_identity_document && !has_own_identity_document_) {
+    tree_.Overwrite(kIdentityDocument, IdentityDocument());
+  }
+}
+
+std::string Instance::All(LineEnd list_line_end) const {
+  using Json = nlohmann::json;
   constexpr std::string_view kMetaData = "meta-data/";
   auto all = Json::object();
   for (const auto& [path, text] : tree_.leaves()) {
@@ -296,7 +347,7 @@ std::string Instance::All() const {
     for (const auto name : Split(std::string_view(path).substr(kMetaData.size()), '/')) {
       place = &(*place)[std::string(name)];
     }
-    *place = text;
+    *place = list_line_end == LineEnd::kLf && IsList(path) ? WithLf(text) : text;
   }
   return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

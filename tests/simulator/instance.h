@@ -105,8 +105,9 @@ class Instance {
  public:
   Instance(InstanceStart start, const Clock& clock);
 
-  // Tree::Read as of now.
-  [[nodiscard]] std::optional<std::string> Read(std::string_view path);
+  // Tree::Read as of now, with those line ends inside dns-conf and ntp-conf.
+  [[nodiscard]] std::optional<std::string> Read(std::string_view path,
+                                                LineEnd list_line_end = LineEnd::kCrlf);
 
   // True where Read gives a listing.
   [[nodiscard]] bool IsDirectory(std::string_view path) const {
@@ -139,7 +140,8 @@ class Instance {
   // Offers a new credential at once; false when no role is attached.
   bool Rotate();
 
-  // From now on. A credential that is overdue when the rotation is on time again comes at once.
+  // From now on. A credential that is overdue comes at once when the rotation is on time again, and
+  // `late` after now when it is late; a failure that lasts gets the new code at once.
   void set_rotation(const Rotation& rotation);
   [[nodiscard]] const Rotation& rotation() const { return rotation_; }
 
@@ -197,7 +199,9 @@ class Instance {
   void CatchUpWithRotations(SystemTime now);
   void Offer(SystemTime last_updated);
   void PrintCredential(std::string_view code);
-  [[nodiscard]] std::string All() const;
+  [[nodiscard]] std::string All(LineEnd list_line_end) const;
+  // The identity document is made from the tree each time that it may be asked for.
+  void MakeIdentityDocument();
   [[nodiscard]] std::string IdentityDocument() const;
 
   const InstanceStart start_;

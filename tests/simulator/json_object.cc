@@ -15,6 +15,13 @@ std::optional<Json> ParseJson(std::string_view text) {
   return json;
 }
 
+bool IsTooDeep(const Json& json, int levels) {
+  if (!json.is_structured()) return false;
+  if (levels == 0) return true;
+  return std::any_of(json.begin(), json.end(),
+                     [&](const Json& inner) { return IsTooDeep(inner, levels - 1); });
+}
+
 JsonObject::JsonObject(const Json& value, std::string place,
                        const std::vector<std::string_view>& known, Complaints& complaints)
     : value_(value), place_(std::move(place)), complaints_(complaints) {
@@ -22,12 +29,15 @@ JsonObject::JsonObject(const Json& value, std::string place,
     complaints_.push_back((place_.empty() ? "the body" : place_) + " is not a JSON object");
     return;
   }
+  std::size_t unknown = 0;
   for (const auto& [name, member] : value_.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (++unknown > kMostUnknown) continue;
     Complain(known.empty() ? fmt::format("there is no {} here", JsonQuote(name))
                            : fmt::format("there is no {} here, only \"{}\"", JsonQuote(name),
                                          fmt::join(known, "\" and \"")));
   }
+  if (unknown > kMostUnknown) Complain(fmt::format("and {} more", unknown - kMostUnknown));
 }
 
 std::optional<std::string> JsonObject::GetText(const char* name) {

@@ -10,12 +10,20 @@
 
 namespace aliyun_ecs::simulator {
 
-using Json = nlohmann::ordered_json;
+// What was read: a member is found quickly among however many there are.
+using Json = nlohmann::json;
+// What is written: members in the order that they were given.
+using OrderedJson = nlohmann::ordered_json;
 using Complaints = std::vector<std::string>;
 
-// Parses a whole text; nullopt when it is not JSON. Depth is not limited: nlohmann parses without
-// recursion.
+// Parses a whole text; nullopt when it is not JSON. Depth is not limited here: nlohmann parses
+// without recursion. But to copy or to print a value takes a stack as deep as the value: ask
+// IsTooDeep before.
 [[nodiscard]] std::optional<Json> ParseJson(std::string_view text);
+
+// Far deeper than any call wants, and far from the end of the stack.
+inline constexpr int kMostLevels = 16;
+[[nodiscard]] bool IsTooDeep(const Json& json, int levels = kMostLevels);
 
 // Reads the members of what should be a JSON object, and adds all that is wrong with them to the
 // complaints. A member is called by its place: "name" in quotes where the object is a whole body,
@@ -24,7 +32,8 @@ using Complaints = std::vector<std::string>;
 // Borrows the value and the complaints.
 class JsonObject {
  public:
-  // Complains about members that are not `known`.
+  // Complains about members that are not `known`: about the first kMostUnknown by name.
+  static constexpr std::size_t kMostUnknown = 20;
   JsonObject(const Json& value, std::string place, const std::vector<std::string_view>& known,
              Complaints& complaints);
 

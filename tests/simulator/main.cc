@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -66,35 +66,6 @@ struct Setup {
 constexpr std::string_view kDefaultListenAddress = "127.0.0.1:10280";
 constexpr std::size_t kLargestFile = std::size_t{16} << 20;
 
-std::optional<int> ParseCount(std::string_view text, int least, int most) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value >= least && value <= most ? std::optional(value) : std::nullopt;
-}
-
-Result<std::string> ReadFile(const std::string& file) {
-  const auto cannot_read = [] {
-    return Fail(ErrorCode::kInvalid,
-                fmt::format("the file cannot be read: {}", std::strerror(errno)));
-  };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(file.c_str(), "rb"),
-                                                               std::fclose);
-  if (!stream) return cannot_read();
-  std::string text;
-  char piece[16 * 1024];
-  while (const auto size = std::fread(piece, 1, sizeof piece, stream.get())) {
-    text.append(piece, size);
-    if (text.size() > kLargestFile) {
-      return Fail(ErrorCode::kInvalid,
-                  fmt::format("the file is larger than {} bytes", kLargestFile));
-    }
-  }
-  // A directory can be opened, but not read.
-  if (std::ferror(stream.get()) != 0) return cannot_read();
-  return text;
-}
-
 // Where the instances answer: an address of 127.0.0.1 stands for all of 127.0.0.1 to 127.0.0.N.
 std::vector<std::string> AddressesOfAll(const std::vector<std::string>& addresses, int instances) {
   constexpr std::string_view kFirst = "127.0.0.1:";
@@ -126,15 +97,8 @@ class Checker {
     CheckProtocol(flags, setup.protocol);
     auto options = CheckStart(flags);
     if (flags.scenario) {
-      setup.scenario = CheckScenario(*flags.scenario);
-      if (setup.scenario) {
-        const int told_of = setup.scenario->start.instances.value_or(1);
-        if (options.instances.value_or(told_of) < told_of) {
-          Complain("instances", *flags.instances,
-                   fmt::format("the scenario tells of {} instances", told_of));
-        }
-        options = Merge(options, setup.scenario->start);
-      }
+      setup.scenario = CheckScenario(*flags.scenario, options);
+      if (setup.scenario) options = Merge(options, setup.scenario->start);
     }
     std::optional<Tree> tree;
     if (flags.tree) tree = CheckTree(*flags.tree);
@@ -194,7 +158,7 @@ class Checker {
     if (flags.no_spot) options.spot = false;
     options.active_system_events = flags.active_system_events;
     if (flags.user_data) {
-      auto text = ReadFile(*flags.user_data);
+      auto text = ReadWholeFile(*flags.user_data, kLargestFile);
       if (text) {
         options.user_data = std::move(*text);
       } else {
@@ -225,20 +189,20 @@ class Checker {
   }
 
   std::optional<Tree> CheckTree(const std::string& file) {
-    const auto text = ReadFile(file);
+    const auto text = ReadWholeFile(file, kLargestFile);
     auto tree = text ? Tree::FromJson(*text) : tl::unexpected(text.error());
     if (tree) return std::move(*tree);
     Complain("tree", file, tree.error().message);
     return std::nullopt;
   }
 
-  std::optional<Scenario> CheckScenario(const std::string& file) {
-    const auto text = ReadFile(file);
+  std::optional<Scenario> CheckScenario(const std::string& file, const StartOptions& options) {
+    const auto text = ReadWholeFile(file, kLargestFile);
     if (!text) {
       Complain("scenario", file, text.error().message);
       return std::nullopt;
     }
-    auto scenario = Scenario::FromJson(*text);
+    auto scenario = Scenario::FromJson(*text, options);
     if (scenario) return std::move(*scenario);
     for (const auto& complaint : scenario.error()) Complain("scenario", file, complaint);
     return std::nullopt;
@@ -247,7 +211,7 @@ class Checker {
   std::optional<int> CheckCount(std::string_view flag, const std::optional<std::string>& text,
                                 int least, int most) {
     if (!text) return std::nullopt;
-    const auto value = ParseCount(*text, least, most);
+    const auto value = ParseWhole<int>(*text, least, most);
     if (!value) {
       Complain(flag, *text, fmt::format("must be a whole number from {} to {}", least, most));
     }

@@ -44,7 +44,7 @@ std::string MetricsPage(Service& service) {
   page.Sample(service.notices());
   page.Family("session_tokens", "gauge",
               "Session tokens that are remembered: the valid ones, and some whose time is over.");
-  page.Sample(service.live_tokens());
+  page.Sample(service.remembered_tokens());
   page.Family("session_tokens_issued_total", "counter", "Session tokens given out.");
   page.Sample(counters.tokens_issued);
   page.Family("requests_total", "counter",

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <stdexcept>
 #include <utility>
@@ -25,6 +24,7 @@ constexpr std::array<ProtocolOption, kProtocolOptionCount> kTable{{
     {"disabled-channel", "403, close or hang", "403", "C", "what a disabled metadata channel does; cloud-init takes 403 on the PUT for it"},
     {"forwarded-get", "served or 403", "served", "?", "a GET with X-Forwarded-For; on the PUT it is refused with 403 [D]"},
     {"listing-end", "none or newline", "none", "O", "what follows the last name of a listing; one raw capture, and clients that do not trim"},
+    {"top-listing", "full or served", "full", "O", "whether /latest/ lists dynamic, global-config, maintenance, meta-data and user-data also where they are 404, as a real instance did"},
     {"leaf-with-slash", "404 or served", "404", "?", "an item asked for with a slash at its end"},
     {"list-line-end", "crlf or lf", "crlf", "C", "line ends inside dns-conf and ntp-conf"},
     {"credential-lead", "none or blank", "none", "O", "what precedes the credential document; one of the captures begins with a blank"},
@@ -40,14 +40,6 @@ constexpr std::array<ProtocolOption, kProtocolOptionCount> kTable{{
 
 template <typename T>
 using Choices = std::initializer_list<std::pair<std::string_view, T>>;
-
-std::optional<std::int64_t> ParseWhole(std::string_view text, std::int64_t least,
-                                       std::int64_t most) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value >= least && value <= most ? std::optional(value) : std::nullopt;
-}
 
 // What can be in a header without harm.
 bool IsHeaderText(std::string_view text) {
@@ -78,8 +70,12 @@ auto Visit(Options& options, std::string_view name, const Visitor& visitor) {
   }
   if (name == "forwarded-get") return flag(options.serves_forwarded_get, "served", "403");
   if (name == "listing-end") return flag(options.listing_ends_in_newline, "newline", "none");
+  if (name == "top-listing") return flag(options.top_listing_is_full, "full", "served");
   if (name == "leaf-with-slash") return flag(options.serves_leaf_with_slash, "served", "404");
-  if (name == "list-line-end") return flag(options.lists_use_crlf, "crlf", "lf");
+  if (name == "list-line-end") {
+    return visitor.Word(options.list_line_end,
+                        Choices<LineEnd>{{"crlf", LineEnd::kCrlf}, {"lf", LineEnd::kLf}});
+  }
   if (name == "credential-lead") {
     return flag(options.credential_begins_with_blank, "blank", "none");
   }
@@ -134,7 +130,7 @@ struct Setter {
   }
 
   Result<void> Seconds(std::chrono::seconds& field, std::int64_t least, std::int64_t most) const {
-    const auto seconds = ParseWhole(value, least, most);
+    const auto seconds = ParseWhole<std::int64_t>(value, least, most);
     if (!seconds) {
       return Fail(ErrorCode::kInvalid,
                   fmt::format("must be a whole number from {} to {}", least, most));

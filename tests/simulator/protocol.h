@@ -18,6 +18,9 @@ enum class Silence : std::uint8_t {
   kHang,   // nothing, for ever
 };
 
+// The form of a line end inside a value.
+enum class LineEnd : std::uint8_t { kCrlf, kLf };
+
 enum class PageStyle : std::uint8_t {
   kLighttpd,  // the captured page of lighttpd before 1.4.74
   kPlain,     // "404 Not Found" and nothing else
@@ -33,8 +36,9 @@ struct ProtocolOptions {
   Silence disabled_channel = Silence::kPage;
   bool serves_forwarded_get = true;
   bool listing_ends_in_newline = false;
+  bool top_listing_is_full = true;
   bool serves_leaf_with_slash = false;
-  bool lists_use_crlf = true;
+  LineEnd list_line_end = LineEnd::kCrlf;
   bool credential_begins_with_blank = false;
   PageStyle error_page = PageStyle::kLighttpd;
   std::optional<std::string> server_header = {};
@@ -56,7 +60,7 @@ struct ProtocolOption {
   std::string_view grade;     // of that
   std::string_view text;
 };
-inline constexpr std::size_t kProtocolOptionCount = 16;
+inline constexpr std::size_t kProtocolOptionCount = 17;
 [[nodiscard]] const std::array<ProtocolOption, kProtocolOptionCount>& ProtocolOptionTable();
 
 // Sets an option by its name. An Error is what follows "NAME=VALUE: " in a complaint.

@@ -18,13 +18,6 @@ std::string BodyOf(const Json& body, bool is_item) {
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-bool IsTooDeep(const Json& json, int levels) {
-  if (!json.is_structured()) return false;
-  if (levels == 0) return true;
-  return std::any_of(json.begin(), json.end(),
-                     [&](const Json& inner) { return IsTooDeep(inner, levels - 1); });
-}
-
 std::optional<Scenario::Event> EventFromJson(const Json& json, const std::string& place,
                                              const Control::Limits& limits,
                                              Complaints& complaints) {
@@ -53,9 +46,8 @@ std::optional<Scenario::Event> EventFromJson(const Json& json, const std::string
       object.Complain("body", "must be a string, the text of the item");
       return std::nullopt;
     }
-    // Far deeper than any call wants, and far from the end of the stack.
-    if (IsTooDeep(*body, 16)) {
-      object.Complain("body", "is more than 16 levels deep");
+    if (IsTooDeep(*body)) {
+      object.Complain("body", fmt::format("is more than {} levels deep", kMostLevels));
       return std::nullopt;
     }
     event.call.body = BodyOf(*body, is_item);
@@ -88,7 +80,8 @@ const std::vector<std::string_view>& Scenario::EventMembers() {
   return members;
 }
 
-tl::expected<Scenario, Complaints> Scenario::FromJson(std::string_view text) {
+tl::expected<Scenario, Complaints> Scenario::FromJson(std::string_view text,
+                                                      const StartOptions& flags) {
   if (text.size() > kLargestText) {
     return tl::unexpected(
         Complaints{fmt::format("a scenario may have {} bytes, and this has more", kLargestText)});
@@ -110,9 +103,10 @@ tl::expected<Scenario, Complaints> Scenario::FromJson(std::string_view text) {
     if (!events.is_array() || events.size() > kMostEvents) {
       object.Complain("events", fmt::format("must be an array of at most {} objects", kMostEvents));
     } else {
+      const auto start = Merge(flags, scenario.start);
       const Control::Limits limits{
-          .instances = scenario.start.instances.value_or(1),
-          .credential_life = scenario.start.credential_life.value_or(
+          .instances = start.instances.value_or(1),
+          .credential_life = start.credential_life.value_or(
               std::chrono::floor<seconds>(InstanceStart().credential_life))};
       for (std::size_t i = 0; i < events.size(); ++i) {
         auto event = EventFromJson(events[i], fmt::format("events[{}]", i), limits, complaints);

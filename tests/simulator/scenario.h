@@ -41,9 +41,11 @@ struct Scenario {
   StartOptions start;
   std::vector<Event> events;  // the earlier first
 
-  // A pure function of the bytes. All complaints at once, each with its place, such as
+  // A pure function. The calls are checked for instances that begin as `flags` say, which win over
+  // the start of the scenario itself. All complaints at once, each with its place, such as
   // "events[3].at_seconds must be …".
-  [[nodiscard]] static tl::expected<Scenario, Complaints> FromJson(std::string_view text);
+  [[nodiscard]] static tl::expected<Scenario, Complaints> FromJson(std::string_view text,
+                                                                   const StartOptions& flags = {});
 
   // The members of the whole, and of an event.
   [[nodiscard]] static const std::vector<std::string_view>& Members();

@@ -1,7 +1,9 @@
 #include "simulator/service.h"
 
-#include <charconv>
+#include <fmt/format.h>
+
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/text.h"
@@ -16,12 +18,9 @@ constexpr std::string_view kVersions[] = {"2016-01-01", "latest"};
 std::optional<std::chrono::seconds> ParseTtl(const std::string* header) {
   if (header == nullptr) return std::nullopt;
   const auto text = Trim(*header);
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  const std::chrono::seconds ttl(value);
-  if (ttl < TokenStore::kShortestLife || ttl > TokenStore::kLongestLife) return std::nullopt;
-  return ttl;
+  const auto seconds = ParseWhole<std::chrono::seconds::rep>(
+      text, TokenStore::kShortestLife.count(), TokenStore::kLongestLife.count());
+  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
 Response MethodNotAllowed(std::string allowed) {
@@ -42,12 +41,22 @@ Response Silent(Silence silence) {
   return {.status = 0, .delivery = {.how = Delivery::How::kHang}};
 }
 
-std::string WithLf(std::string_view text) {
-  std::string lines;
-  for (const char c : text) {
-    if (c != '\r') lines += c;
+// A listing with all that a real instance listed at the top.
+std::string WithAllOfTheTop(std::string_view listing) {
+  constexpr std::string_view kTop[] = {"dynamic/", "global-config/", "maintenance/", "meta-data/",
+                                       "user-data"};
+  std::set<std::string_view> names;
+  for (const auto name : Split(listing, '\n')) {
+    if (!name.empty()) names.insert(name);
   }
-  return lines;
+  for (const auto name : kTop) {
+    // What is there shows by itself whether it is a directory.
+    const bool is_directory = name.ends_with('/');
+    const auto other =
+        is_directory ? std::string(name.substr(0, name.size() - 1)) : std::string(name) + '/';
+    if (!names.contains(other)) names.insert(name);
+  }
+  return fmt::format("{}", fmt::join(names, "\n"));
 }
 
 }  // namespace
@@ -102,7 +111,7 @@ ServiceCounters Service::counters() const {
   return counters_;
 }
 
-std::size_t Service::live_tokens() const {
+std::size_t Service::remembered_tokens() const {
   const std::lock_guard lock(mutex_);
   return tokens_.size();
 }
@@ -132,11 +141,7 @@ Journal Service::NewJournal() const {
 int Service::NumberAt(std::string_view local_address) const {
   constexpr std::string_view kNetwork = "127.0.0.";
   if (!local_address.starts_with(kNetwork)) return 1;
-  const auto host = local_address.substr(kNetwork.size());
-  int number = 0;
-  const auto [end, error] = std::from_chars(host.data(), host.data() + host.size(), number);
-  if (error != std::errc() || end != host.data() + host.size()) return 1;
-  return number >= 1 && number <= instances() ? number : 1;
+  return ParseWhole<int>(local_address.substr(kNetwork.size()), 1, instances()).value_or(1);
 }
 
 Response Service::Respond(int number, const Request& request, std::string_view path,
@@ -230,20 +235,18 @@ Response Service::Value(Instance& instance, std::string_view path) {
 
     // The vendor's older pages spell this one directory with a capital, and both forms work.
     std::string place(below);
-    auto text = instance.Read(place);
+    const auto read = [&] { return instance.Read(place, protocol_.list_line_end); };
+    auto text = read();
     if (!text && place.starts_with("meta-data/Ram/")) {
       place[std::string_view("meta-data/").size()] = 'r';
-      text = instance.Read(place);
+      text = read();
     }
     if (!text && protocol_.serves_leaf_with_slash && place.ends_with('/')) {
       place.pop_back();
-      text = instance.Read(place);
+      text = read();
     }
     if (!text) continue;
-    if (!protocol_.lists_use_crlf &&
-        (place.starts_with("meta-data/dns-conf/") || place.starts_with("meta-data/ntp-conf/"))) {
-      *text = WithLf(*text);
-    }
+    if (place.empty() && protocol_.top_listing_is_full) *text = WithAllOfTheTop(*text);
     constexpr std::string_view kRoles = "meta-data/ram/security-credentials/";
     if (protocol_.credential_begins_with_blank && place.starts_with(kRoles) &&
         place.size() > kRoles.size()) {

@@ -82,7 +82,7 @@ class Service {
   [[nodiscard]] std::vector<FaultList::Entry> faults(int number) const;
 
   [[nodiscard]] ServiceCounters counters() const;
-  [[nodiscard]] std::size_t live_tokens() const;
+  [[nodiscard]] std::size_t remembered_tokens() const;
   // How many instances show a notice.
   [[nodiscard]] int notices();
 

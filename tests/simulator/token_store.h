@@ -48,7 +48,8 @@ class TokenStore {
 
   void Clear();
 
-  // How many are remembered, expired ones left out.
+  // How many are remembered but for those kMostExpired: the valid ones, and those whose time ended
+  // since the last Issue.
   [[nodiscard]] std::size_t size() const { return tokens_.size(); }
 
  private:

@@ -80,28 +80,45 @@ Result<void> Tree::Put(std::string_view path, std::string text) {
     return Fail(ErrorCode::kUnavailable,
                 fmt::format("{} cannot have a text, because it is a directory", JsonQuote(path)));
   }
+  const auto leaf = leaves_.find(path);
+  const bool is_new = leaf == leaves_.end();
+  const auto before = is_new ? 0 : path.size() + leaf->second.size();
+  const auto after = path.size() + text.size();
+  if ((is_new && leaves_.size() >= kMostLeaves) ||
+      (after > before && bytes_ - before + after > kMostBytes)) {
+    return Fail(ErrorCode::kUnavailable,
+                fmt::format("{} has no room: an instance may have {} texts, of {} bytes in all",
+                            JsonQuote(path), kMostLeaves, kMostBytes));
+  }
+  bytes_ = bytes_ - before + after;
   leaves_.insert_or_assign(std::string(path), std::move(text));
   return {};
 }
 
 void Tree::Overwrite(std::string_view path, std::string text) {
   for (const auto directory : DirectoriesAbove(path)) {
-    if (const auto leaf = leaves_.find(directory); leaf != leaves_.end()) leaves_.erase(leaf);
+    if (const auto leaf = leaves_.find(directory); leaf != leaves_.end()) Remove(leaf);
   }
   Erase(path);
+  bytes_ += path.size() + text.size();
   leaves_.emplace(path, std::move(text));
 }
 
 bool Tree::Erase(std::string_view path) {
   if (path.ends_with('/')) path.remove_suffix(1);
   const auto size_before = leaves_.size();
-  if (const auto leaf = leaves_.find(path); leaf != leaves_.end()) leaves_.erase(leaf);
+  if (const auto leaf = leaves_.find(path); leaf != leaves_.end()) Remove(leaf);
   const std::string prefix = std::string(path) + '/';
   for (auto leaf = leaves_.lower_bound(prefix);
        leaf != leaves_.end() && leaf->first.starts_with(prefix);) {
-    leaf = leaves_.erase(leaf);
+    leaf = Remove(leaf);
   }
   return leaves_.size() != size_before;
+}
+
+Tree::Leaves::iterator Tree::Remove(Leaves::iterator leaf) {
+  bytes_ -= leaf->first.size() + leaf->second.size();
+  return leaves_.erase(leaf);
 }
 
 bool Tree::HasDirectory(std::string_view path) const {

@@ -50,6 +50,9 @@ inline constexpr int kMostDisks = 64;
 class Tree {
  public:
   static constexpr std::size_t kMostNames = 64;  // in a path
+  // What Put takes in all, paths and texts together: far more than any metadata.
+  static constexpr std::size_t kMostLeaves = 10'000;
+  static constexpr std::size_t kMostBytes = std::size_t{16} << 20;
 
   // An instance of made-up but consistent values: the catalog's examples, and undocumented leaves
   // that real instances have too. The RAM credential and the spot notice are missing; they have a
@@ -64,11 +67,12 @@ class Tree {
   // without a slash at the end; nullopt where there is nothing. The root is "".
   [[nodiscard]] std::optional<std::string> Read(std::string_view path) const;
 
-  // Sets a leaf. Fails when a name of the path is none, or the path would turn a leaf into a
-  // directory or the other way round; the tree is then unchanged.
+  // Sets a leaf. Fails when a name of the path is none, when the path would turn a leaf into a
+  // directory or the other way round, or when there is no room; the tree is then unchanged.
   [[nodiscard]] Result<void> Put(std::string_view path, std::string text);
 
-  // Sets a leaf and removes what stands in its way. REQUIRES: every name of the path is one.
+  // Sets a leaf and removes what stands in its way, whether there is room or not.
+  // REQUIRES: every name of the path is one.
   void Overwrite(std::string_view path, std::string text);
 
   // Removes a leaf, or a directory with all below it; false when there was neither.
@@ -79,9 +83,13 @@ class Tree {
   }
 
  private:
-  [[nodiscard]] bool HasDirectory(std::string_view path) const;
+  using Leaves = std::map<std::string, std::string, std::less<>>;
 
-  std::map<std::string, std::string, std::less<>> leaves_;
+  [[nodiscard]] bool HasDirectory(std::string_view path) const;
+  Leaves::iterator Remove(Leaves::iterator leaf);
+
+  Leaves leaves_;
+  std::size_t bytes_ = 0;  // of them
 };
 
 // Adds interface or disk `number` of that instance, as FromCatalog makes them, in place of any

@@ -92,6 +92,41 @@ TEST_F(SimulatorControl, RefusesBodiesThatAreNoJsonObject) {
   }
 }
 
+TEST_F(SimulatorControl, RefusesBottomlessBodies) {
+  const auto nested = [](std::size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  const auto too_deep = ElementsAre("the body is more than 16 levels deep");
+  for (const char* target :
+       {"/control/options", "/control/protocol", "/control/spot-termination", "/control/role",
+        "/control/credentials/rotation", "/control/tags", "/control/faults"}) {
+    EXPECT_THAT(ErrorsOf(Call("PUT", target, nested(17))), too_deep) << target;
+    EXPECT_THAT(ErrorsOf(Call("PUT", target, nested(16))),
+                ElementsAre("the body is not a JSON object"))
+        << target;
+  }
+  for (const char* target : {"/control/interfaces", "/control/disks"}) {
+    EXPECT_THAT(ErrorsOf(Call("POST", target, nested(17))), too_deep) << target;
+  }
+  EXPECT_THAT(ErrorsOf(Call("PUT", "/control/tags", nested(Control::kLargestBody / 2))), too_deep);
+}
+
+TEST_F(SimulatorControl, CallsOnlySomeOfVeryManyUnknownMembersByName) {
+  std::string body = "{";
+  int members = 0;
+  while (body.size() < Control::kLargestBody - 20) {
+    body += '"' + std::to_string(members++) + "\":1,";
+  }
+  body.back() = '}';
+  const auto before = std::chrono::steady_clock::now();
+  const auto errors = ErrorsOf(Call("PUT", "/control/options", body));
+  // Comparing each with all others took most of a minute.
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(15));
+  ASSERT_THAT(errors, SizeIs(21));
+  EXPECT_THAT(errors[19], HasSubstr(R"( here, only "http_tokens")"));
+  EXPECT_EQ(errors[20], "and " + std::to_string(members - 20) + " more");
+}
+
 TEST_F(SimulatorControl, SetsMovesAndWithdrawsANotice) {
   const auto set = Call("PUT", "/control/spot-termination", R"({"in_seconds": 300})");
   EXPECT_EQ(set.status, 200);
@@ -178,7 +213,8 @@ TEST_F(SimulatorControl, SetsAndDeletesItems) {
   EXPECT_EQ(Call("PUT", "/control/items/meta-data/hostname", "web-1\n").status, 200);
   EXPECT_EQ(Item("hostname"), "web-1\n");
   EXPECT_EQ(Call("PUT", "/control/items/dynamic/instance-identity/document", "{}").status, 200);
-  EXPECT_EQ(service_.Handle({.method = "GET", .target = "/latest/"}).body, "dynamic/\nmeta-data/");
+  EXPECT_EQ(service_.Handle({.method = "GET", .target = "/latest/dynamic"}).body,
+            "instance-identity/");
   EXPECT_EQ(Call("PUT", "/control/items/user-data", "#!").status, 200);
   EXPECT_EQ(service_.Handle({.method = "GET", .target = "/latest/user-data"}).body, "#!");
   EXPECT_EQ(Call("DELETE", "/control/items/eipv4").status, 204);
@@ -371,6 +407,21 @@ TEST_F(SimulatorControl, AttachesAndDetachesInterfacesAndDisksAsAWhole) {
   EXPECT_EQ(Call("POST", "/control/interfaces").status, 409);
 }
 
+TEST_F(SimulatorControl, DetachesNoPartOfAnInterfaceOrDisk) {
+  const auto macs = Item("network/interfaces/macs/00:16:3e:00:00:01/");
+  const auto disk = Item("disks/bp1simulated00000001/");
+  for (const char* target :
+       {"/control/interfaces/00:16:3e:00:00:01/", "/control/interfaces/00:16:3e:00:00:01/netmask",
+        "/control/interfaces//", "/control/disks/bp1simulated00000001/",
+        "/control/disks/d-bp1simulated00000001/name", "/control/disks//"}) {
+    const auto refused = Call("DELETE", target);
+    EXPECT_EQ(refused.status, 404) << target;
+    EXPECT_THAT(ErrorsOf(refused), ElementsAre(HasSubstr("there is no "))) << target;
+  }
+  EXPECT_EQ(Item("network/interfaces/macs/00:16:3e:00:00:01/"), macs);
+  EXPECT_EQ(Item("disks/bp1simulated00000001/"), disk);
+}
+
 TEST_F(SimulatorControl, SetsTagsAsAWhole) {
   EXPECT_EQ(Item("tags/instance/"), "404");
   EXPECT_EQ(Call("PUT", "/control/tags", R"({"env": "prod", "team@x": ""})").status, 200);
@@ -545,6 +596,23 @@ TEST_F(SimulatorControlOfTwo, TellsPrometheusOfItself) {
     EXPECT_THAT(page.body, HasSubstr(std::string("\n") + line + "\n"));
   }
   EXPECT_EQ(page.body.find(kSessionTokenPrefix), std::string::npos);
+}
+
+TEST_F(SimulatorControl, RefusesItemsThatTheInstanceHasNoRoomFor) {
+  const std::string largest(Control::kLargestBody, 'x');
+  int put = 0;
+  auto response = Call("PUT", "/control/items/large/0", largest);
+  while (response.status == 200 && put < 20) {
+    response = Call("PUT", "/control/items/large/" + std::to_string(++put), largest);
+  }
+  EXPECT_EQ(put, 15);
+  EXPECT_EQ(response.status, 409);
+  EXPECT_THAT(ErrorsOf(response), ElementsAre(HasSubstr("has no room")));
+  EXPECT_EQ(Call("DELETE", "/control/items/large/0").status, 204);
+  EXPECT_EQ(Call("PUT", "/control/items/large/15", largest).status, 200);
+  EXPECT_THAT(
+      ErrorsOf(Call("POST", "/control/disks", json{{"name", std::string(257, 'x')}}.dump())),
+      ElementsAre(R"("name" must be a string of at most 256 bytes)"));
 }
 
 TEST_F(SimulatorControl, RefusesBodiesOfMoreThanOneMebibyte) {

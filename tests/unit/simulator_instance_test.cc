@@ -236,6 +236,40 @@ TEST_F(SimulatorInstance, RotationMayFailAndRecover) {
   EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("LastUpdated" : "2026-01-02T05:30:00Z")"));
 }
 
+TEST_F(SimulatorInstance, ALateRotationAfterAFailureOrNoneIsLateFromThenOn) {
+  for (const auto how : {Rotation::How::kFailing, Rotation::How::kNever}) {
+    instance_.Reset();
+    instance_.set_rotation({.how = how});
+    clock_.Advance(hours(24));
+    const auto document = *instance_.Read(kDocument);
+    const auto begin = clock_.System();
+    instance_.set_rotation({.how = Rotation::How::kLate, .late = minutes(5)});
+    clock_.Advance(minutes(5) - seconds(1));
+    EXPECT_EQ(instance_.Read(kDocument), document);
+    clock_.Advance(seconds(1));
+    EXPECT_EQ(instance_.CredentialValidity()->last_updated, begin + minutes(5));
+  }
+}
+
+TEST_F(SimulatorInstance, ALateRotationThatIsShortenedDoesNotLieAboutItsTime) {
+  instance_.set_rotation({.how = Rotation::How::kLate, .late = hours(3)});
+  clock_.Advance(hours(5) + minutes(30) + hours(2));
+  instance_.set_rotation({.how = Rotation::How::kLate, .late = minutes(5)});
+  clock_.Advance(minutes(5));
+  EXPECT_EQ(instance_.CredentialValidity()->last_updated, clock_.System());
+}
+
+TEST_F(SimulatorInstance, AFailureMayChangeItsCodeWhileItLasts) {
+  instance_.set_rotation({.how = Rotation::How::kFailing, .code = "Failed"});
+  instance_.set_rotation({.how = Rotation::How::kFailing, .code = "Early"});
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Success")"));
+  clock_.Advance(hours(6));
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Early")"));
+  instance_.set_rotation({.how = Rotation::How::kFailing, .code = "Later"});
+  EXPECT_THAT(*instance_.Read(kDocument), HasSubstr(R"("Code" : "Later")"));
+  EXPECT_EQ(Number(), "0001");
+}
+
 TEST_F(SimulatorInstance, RotationMayNeverCome) {
   instance_.set_rotation({.how = Rotation::How::kNever});
   clock_.Advance(hours(24));
@@ -310,6 +344,38 @@ TEST_F(SimulatorDocuments, TheIdentityDocumentFollowsTheTree) {
   instance_.Reset();
   EXPECT_TRUE(instance_.Erase("dynamic"));
   EXPECT_EQ(instance_.Read(""), "meta-data/");
+}
+
+TEST_F(SimulatorDocuments, TheIdentityDocumentDoesNotMindItsNeighbours) {
+  constexpr const char* kDynamic = "dynamic/instance-identity/document";
+  ASSERT_TRUE(instance_.Put("dynamic/instance-identity/pkcs7", "signature"));
+  EXPECT_TRUE(instance_.Read(kDynamic));
+  ASSERT_TRUE(instance_.Put("dynamic/instance-identity/documents", "x"));
+  ASSERT_TRUE(instance_.Put("dynamics", "x"));
+  ASSERT_TRUE(instance_.Put("meta-data/instance/instance-type", "ecs.g6e.xlarge"));
+  EXPECT_THAT(*instance_.Read(kDynamic), HasSubstr(R"("instance-type":"ecs.g6e.xlarge")"));
+  for (const char* neighbour : {"dynamic/instance-identity/pkcs7/", "dynamics"}) {
+    EXPECT_TRUE(instance_.Erase(neighbour)) << neighbour;
+  }
+  ASSERT_TRUE(instance_.Put("meta-data/instance/instance-type", "ecs.g6e.2xlarge"));
+  EXPECT_THAT(*instance_.Read(kDynamic), HasSubstr(R"("instance-type":"ecs.g6e.2xlarge")"));
+  EXPECT_EQ(instance_.Read("dynamic/instance-identity"), "document\ndocuments");
+}
+
+TEST_F(SimulatorDocuments, WhatIsAtTheIdentityDocumentMayBeChangedBeforeItWasRead) {
+  for (const char* path :
+       {"dynamic", "dynamic/instance-identity", "dynamic/instance-identity/document/x"}) {
+    EXPECT_FALSE(instance_.Put(path, "x")) << path;
+  }
+  EXPECT_TRUE(instance_.Read("dynamic/instance-identity/document"));
+  EXPECT_FALSE(instance_.Erase("dynamic//"));
+  EXPECT_TRUE(instance_.Erase("dynamic/instance-identity/"));
+  EXPECT_EQ(instance_.Read("dynamic"), std::nullopt);
+  ASSERT_TRUE(instance_.Put("dynamic", "x"));
+  EXPECT_EQ(instance_.Read("dynamic"), "x");
+  instance_.Reset();
+  ASSERT_TRUE(instance_.Put("dynamic/instance-identity/document", "{}"));
+  EXPECT_EQ(instance_.Read("dynamic/instance-identity/document"), "{}");
 }
 
 TEST_F(SimulatorDocuments, AllIsTheTreeAsOneObjectOfTexts) {

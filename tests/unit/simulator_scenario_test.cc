@@ -91,6 +91,34 @@ TEST(SimulatorScenario, RefusesWhatIsNoScenario) {
               ElementsAre("a credential that lives 60 s cannot be succeeded 60 s before its end"));
 }
 
+TEST(SimulatorScenario, ItsCallsAreCheckedAgainstWhatTheFlagsMakeOfItsStart) {
+  constexpr std::string_view kSecond =
+      R"({"start": {"instances": 2, "credential_life_seconds": 600},
+      "events": [{"at_seconds": 1, "instance": 2, "call": "PUT /control/role",
+                  "body": {"name": "A", "expires_in_seconds": 500}}]})";
+  const auto told = [](std::string_view json, std::optional<int> instances,
+                       std::optional<seconds> life = {}) {
+    StartOptions flags;
+    flags.instances = instances;
+    flags.credential_life = life;
+    return Scenario::FromJson(json, flags);
+  };
+  EXPECT_TRUE(Scenario::FromJson(kSecond));
+  EXPECT_TRUE(told(kSecond, 3, seconds(500)));
+  const auto refused = told(kSecond, 1, seconds(60));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error(),
+              ElementsAre("events[0].instance must be a whole number from 1 to 1",
+                          "events[0].body.expires_in_seconds must be a whole number from 1 to 60"));
+  constexpr std::string_view kThird =
+      R"({"events": [{"at_seconds": 1, "instance": 3, "call": "DELETE /control/tags"}]})";
+  EXPECT_FALSE(Scenario::FromJson(kThird));
+  const auto taken = told(kThird, 3);
+  ASSERT_TRUE(taken);
+  // What the flags say is not the scenario's.
+  EXPECT_EQ(taken->start.instances, std::nullopt);
+}
+
 TEST(SimulatorScenario, BottomlessBodiesAreRefusedAndNotFollowed) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_THAT(ComplaintsAbout(R"({"events": [{"at_seconds": 1, "call": "PUT /control/tags",

@@ -192,7 +192,7 @@ TEST_F(SimulatorService, ListsItsVersionsAndServesBothAlike) {
     EXPECT_EQ(latest.status, 200) << path;
     EXPECT_EQ(latest.body, dated.body);
   }
-  EXPECT_EQ(Get("/latest").body, "meta-data/");
+  EXPECT_EQ(Get("/latest").body, "dynamic/\nglobal-config/\nmaintenance/\nmeta-data/\nuser-data");
 }
 
 TEST_F(SimulatorService, ADirectoryNeedsNoSlash) {
@@ -297,7 +297,7 @@ TEST_F(SimulatorServiceOptions, AForwardedGetMayBeRefused) {
 TEST_F(SimulatorServiceOptions, ListingsMayEndInANewlineButNoValueDoes) {
   SetOption("listing-end", "newline");
   EXPECT_EQ(Get("/").body, "2016-01-01\nlatest\n");
-  EXPECT_EQ(Get("/latest").body, "meta-data/\n");
+  EXPECT_THAT(Get("/latest").body, ::testing::EndsWith("\nmeta-data/\nuser-data\n"));
   EXPECT_EQ(Get("/latest/meta-data/ram/security-credentials").body, "SimulatedEcsRole\n");
   EXPECT_EQ(Get(kVpcId).body, kVpc);
   EXPECT_EQ(PutToken({{std::string(kTokenTtlHeader), "60"}}).body.find('\n'), std::string::npos);
@@ -316,6 +316,33 @@ TEST_F(SimulatorServiceOptions, ListsMayHaveBareLineFeeds) {
   SetOption("list-line-end", "lf");
   EXPECT_EQ(Get("/latest/meta-data/dns-conf/nameservers").body, "100.100.2.136\n100.100.2.138");
   EXPECT_THAT(Get("/latest/meta-data/ntp-conf/ntp-servers").body, Not(HasSubstr("\r")));
+}
+
+TEST_F(SimulatorServiceOptions, ListsMayHaveBareLineFeedsInAllOfMetaDataToo) {
+  auto start = Start();
+  start.serves_all = true;
+  ASSERT_TRUE(start.tree.Put("meta-data/note", "1\r\n2"));
+  Service service(std::move(start), clock_);
+  const auto all = [&] {
+    return service.Handle({.method = "GET", .target = "/latest/meta-data/all"}).body;
+  };
+  EXPECT_THAT(all(), HasSubstr(R"("nameservers":"100.100.2.136\r\n100.100.2.138")"));
+  service.ChangeProtocol([](ProtocolOptions& options) { options.list_line_end = LineEnd::kLf; });
+  EXPECT_THAT(all(), HasSubstr(R"("nameservers":"100.100.2.136\n100.100.2.138")"));
+  EXPECT_THAT(all(), HasSubstr(R"("note":"1\r\n2")"));
+}
+
+TEST_F(SimulatorServiceOptions, TheTopMayListOnlyWhatIsServed) {
+  const auto put = [&](std::string_view path) {
+    service_.WithInstance([&](Instance& instance) { EXPECT_TRUE(instance.Put(path, "")); });
+  };
+  for (const char* path : {"dynamic/a", "user-data/x", "vendor-data"}) put(path);
+  EXPECT_EQ(Get("/latest/").body,
+            "dynamic/\nglobal-config/\nmaintenance/\nmeta-data/\nuser-data/\nvendor-data");
+  EXPECT_EQ(Get("/latest/maintenance/").status, 404);
+  EXPECT_EQ(Get("/latest/global-config/").status, 404);
+  SetOption("top-listing", "served");
+  EXPECT_EQ(Get("/latest/").body, "dynamic/\nmeta-data/\nuser-data/\nvendor-data");
 }
 
 TEST_F(SimulatorServiceOptions, ACredentialMayBeginWithABlank) {

@@ -123,6 +123,45 @@ TEST(SimulatorTree, RefusesNamesThatAreNone) {
   EXPECT_TRUE(tree.leaves().empty());
 }
 
+TEST(SimulatorTree, HoldsSoManyTextsAndNoMore) {
+  Tree tree;
+  for (std::size_t i = 0; i < Tree::kMostLeaves; ++i) {
+    ASSERT_TRUE(tree.Put("a/" + std::to_string(i), ""));
+  }
+  const auto refused = tree.Put("b", "");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.error().message,
+            R"("b" has no room: an instance may have 10000 texts, of 16777216 bytes in all)");
+  EXPECT_EQ(tree.leaves().size(), Tree::kMostLeaves);
+  EXPECT_TRUE(tree.Put("a/0", "another text"));
+  EXPECT_TRUE(tree.Erase("a/1"));
+  EXPECT_TRUE(tree.Put("b", ""));
+}
+
+TEST(SimulatorTree, HoldsSoManyBytesAndNoMore) {
+  const auto text = [](std::size_t less) { return std::string(Tree::kMostBytes - less, 'x'); };
+  Tree tree;
+  // Paths count.
+  ASSERT_TRUE(tree.Put("a", text(4)));
+  EXPECT_FALSE(tree.Put("bcd", "e"));
+  EXPECT_FALSE(tree.Put("a", text(0)));
+  EXPECT_TRUE(tree.Put("b", "cd"));
+  EXPECT_FALSE(tree.Put("b", "cde"));
+  EXPECT_EQ(tree.Read("b"), "cd");
+  EXPECT_TRUE(tree.Put("a", ""));
+  EXPECT_TRUE(tree.Put("b", text(2)));
+  tree.Overwrite("b/c", "");
+  EXPECT_TRUE(tree.Put("d", text(5)));
+  EXPECT_TRUE(tree.Erase("d"));
+  EXPECT_TRUE(tree.Put("e", text(5)));
+  EXPECT_FALSE(tree.Put("f", ""));
+  // What the instance itself overwrites always has room; what only becomes less, too.
+  tree.Overwrite("e", text(0));
+  EXPECT_TRUE(tree.Put("e", text(1)));
+  EXPECT_FALSE(tree.Put("b/c", "x"));
+}
+
 TEST(SimulatorTree, ErasesALeafOrAWholeDirectoryAndNothingElse) {
   auto tree = TreeOf({{"a/b/c", ""}, {"a/b/d", ""}, {"a/b-", ""}, {"a/bb", ""}, {"e", ""}});
   EXPECT_FALSE(tree.Erase("a/x"));
