@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -430,4 +431,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace aliyun_ecs::simulator
 
-int main(int argc, char** argv) { return aliyun_ecs::simulator::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return aliyun_ecs::simulator::Main(argc, argv);
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "aliyun_ecs_simulator: %s\n", exception.what());
+    return 1;
+  }
+}

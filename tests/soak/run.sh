@@ -22,13 +22,8 @@ exporter/packaging/install-packages.sh build test
 mkdir -p build
 folder=$(mktemp -d "$PWD/build/soak.XXXXXX")
 soak=
-stop() {
-  [[ -z $soak ]] || kill "$soak" 2>/dev/null || true  # it may have just ended
-  wait
-  rm -r "$folder"
-  exit 143
-}
-trap stop INT TERM
+# The soak may have just ended.
+trap '[[ -z $soak ]] || kill "$soak" 2>/dev/null || true; wait; rm -r "$folder"; exit 143' INT TERM
 { cmake --preset "$preset" && cmake --build "build/$preset" --target \
   aliyun_ecs_exporter aliyun_ecs_simulator check_aliyun_ecs; } >"$folder/build.log" 2>&1 || {
   tail -n 40 "$folder/build.log" >&2
