@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <exception>
 #include <new>
-#include <string_view>
 #include <vector>
 
 #include "base/text.h"

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "base/result.h"
 #include "expose/web_config.h"

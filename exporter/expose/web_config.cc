@@ -7,7 +7,6 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
-#include <set>
 #include <string_view>
 
 #include "base/atomic_file.h"

@@ -1,5 +1,7 @@
 #include "metadata/access.h"
 
+#include <array>
+
 namespace aliyun_ecs {
 namespace {
 

@@ -5,6 +5,7 @@
 #include "base/atomic_file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "metadata/judge.h"
 
 namespace aliyun_ecs {
 namespace {

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "base/rarely.h"
-#include "metadata/judge.h"
 #include "metadata/snapshot.h"
 
 namespace aliyun_ecs {

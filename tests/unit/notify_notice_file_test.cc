@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "metadata/notice.h"
 #include "unit/temporary_folder.h"
 
 namespace aliyun_ecs {
