@@ -242,6 +242,13 @@ class Signals {
     timeout.tv_nsec = (longest - whole).count();
     return std::max(0, sigtimedwait(&set_, nullptr, &timeout));
   }
+  // Until then, also where this program is stopped and continued meanwhile.
+  void WaitUntil(const Clock& clock, SteadyTime end) const {
+    for (Duration left = end - clock.Steady(); left > Duration::zero();
+         left = end - clock.Steady()) {
+      if (Wait(left) != 0) return;
+    }
+  }
 
  private:
   sigset_t set_{};
@@ -251,8 +258,8 @@ class Signals {
 int RunOnce(const Options& options, const Signals& signals) {
   Exporter exporter(options);
   std::stop_source over;  // by a signal, by the time, or because nothing is missing any more
-  std::jthread waiting([&] {
-    static_cast<void>(signals.Wait(std::chrono::seconds(10)));
+  std::jthread waiting([&, end = exporter.clock.Steady() + std::chrono::seconds(10)] {
+    signals.WaitUntil(exporter.clock, end);
     over.request_stop();
   });
   bool complete = false;

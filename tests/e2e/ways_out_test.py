@@ -71,8 +71,22 @@ class WaysOutTest(harness.Case):
         program = self.start(harness.EXPORTER, "--once", f"--metadata.url=http://{service.address}",
                              "--metadata.timeout=60s")
         service.accept()
-        self.assertEqual(program.stop(signal.SIGTERM), 2)
+        # Long before its ten seconds are over.
+        self.assertEqual(program.stop(signal.SIGTERM, limit=8), 2)
         self.assertIn("\naliyun_ecs_metadata_up 0\n", "".join(program.output))
+
+    def test_once_ends_amid_a_request_after_ten_seconds_though_it_was_stopped_and_continued(self):
+        service = harness.SilentService()
+        self.addCleanup(service.close)
+        program = self.start(harness.EXPORTER, "--once", f"--metadata.url=http://{service.address}",
+                             "--metadata.timeout=60s")
+        service.accept()
+        os.kill(program.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOWAIT)
+        os.kill(program.process.pid, signal.SIGCONT)
+        with self.assertRaises(subprocess.TimeoutExpired, msg="it was taken for the end"):
+            program.process.wait(timeout=1)
+        self.assertEqual(program.wait(limit=30), 2)
 
     def test_once_names_the_few_items_that_it_could_not_read(self):
         self.start_simulator()
