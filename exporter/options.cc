@@ -139,12 +139,9 @@ std::optional<std::string> TakeMode(Options& options, const std::string& text) {
 }
 
 std::optional<std::string> TakeTokenTtl(Options& options, const std::string& text) {
-  int ttl = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ttl);
-  if (error != std::errc() || end != text.data() + text.size() || ttl < 1 || ttl > 21600) {
-    return "a number of seconds from 1 to 21600";
-  }
-  options.client.token_ttl = seconds(ttl);
+  const auto ttl = ParseWhole<int>(text, 1, 21600);
+  if (!ttl) return "a number of seconds from 1 to 21600";
+  options.client.token_ttl = seconds(*ttl);
   return std::nullopt;
 }
 
@@ -285,13 +282,9 @@ std::optional<std::string> TakeAlertmanagerHttpConfig(Options& options, const st
 }
 
 std::optional<std::string> TakeMaxRequests(Options& options, const std::string& text) {
-  constexpr int kMost = 1000;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), options.max_requests);
-  if (error != std::errc() || end != text.data() + text.size() || options.max_requests < 0 ||
-      options.max_requests > kMost) {
-    return "a number from 0 (no limit) to 1000";
-  }
+  const auto number = ParseWhole<int>(text, 0, 1000);
+  if (!number) return "a number from 0 (no limit) to 1000";
+  options.max_requests = *number;
   return std::nullopt;
 }
 

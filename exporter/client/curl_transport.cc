@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -175,11 +174,8 @@ void SetUpAccess(CURL* easy, const OperatorAccess& access) {
 std::optional<Duration> RetryAfter(CURL* easy) {
   const char* const header = Header(easy, "Retry-After");
   if (header == nullptr) return std::nullopt;
-  const std::string_view text = header;
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return seconds(value);
+  const auto value = ParseWhole<unsigned>(header, 0, std::numeric_limits<unsigned>::max());
+  return value ? std::optional<Duration>(seconds(*value)) : std::nullopt;
 }
 
 std::optional<SystemTime> Date(CURL* easy) {

@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cstddef>
+
+#include "base/text.h"
 
 namespace aliyun_ecs {
 namespace {
@@ -24,11 +26,7 @@ bool IsHost(const std::string& text) {
                      [](char c) { return IsLetterOrDigit(c) || c == '-' || c == '.'; });
 }
 
-bool IsPort(std::string_view text) {
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 65535;
-}
+bool IsPort(std::string_view text) { return ParseWhole<unsigned>(text, 1, 65535).has_value(); }
 
 bool IsPath(std::string_view text) {
   constexpr std::string_view kPunctuation = "/-._~";
@@ -68,22 +66,32 @@ std::optional<Url> ParseUrl(std::string_view text) {
 }
 
 std::string WithoutUrlSecrets(std::string value, bool is_url) {
-  const auto scheme = value.find("://");
-  if (scheme == std::string::npos && !is_url) return value;
-  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
-  const auto query = value.find('?', host);
-  if (query != std::string::npos) value.replace(query + 1, std::string::npos, "...");
-  const auto at = value.rfind('@');
-  if (at != std::string::npos && at >= host) return value.replace(host, at - host, "...");
+  constexpr std::string_view kSeparator = "://";
+  constexpr std::string_view kHidden = "...";
+  const auto separator = value.find(kSeparator);
+  const bool has_scheme =
+      separator != std::string::npos &&
+      (!is_url || std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(separator),
+                              IsLetterOrDigit));
+  if (!has_scheme && !is_url) return value;
+  const auto host = has_scheme ? separator + kSeparator.size() : 0;
+  const auto query = std::min(value.find_first_of("?#", host), value.size());
+  // A password may have a question mark, and a token an @.
+  if (value.find('@', query) != std::string::npos) return value.replace(host, value.npos, kHidden);
+  if (query < value.size()) value.replace(query + 1, value.npos, kHidden);
+  const auto at = value.rfind('@', query);
+  if (at != std::string::npos && at >= host) return value.replace(host, at - host, kHidden);
   // Nor what stands where a port should, the rest of it forgotten.
+  const auto end = std::min(value.find_first_of("/?#", host), value.size());
   const auto bracket = value.find(']', host);
-  const auto colon = value.find(':', bracket == std::string::npos ? host : bracket);
-  if (colon == std::string::npos) return value;
-  const auto end = std::min(value.find_first_of("/?", colon), value.size());
-  const std::string_view port = std::string_view(value).substr(colon + 1, end - colon - 1);
-  constexpr std::size_t kDigits = 5;
-  const bool number = port.find_first_not_of("0123456789") == std::string_view::npos;
-  if (!number || port.size() > kDigits) value.replace(colon + 1, std::string::npos, "...");
+  const bool bracketed = value.substr(host, 1) == "[" && bracket < end;
+  const auto colon = value.find(':', bracketed ? bracket : host);
+  if (colon >= end) return value;
+  const auto port = std::string_view(value).substr(colon + 1, end - colon - 1);
+  constexpr unsigned kMost = 99999;
+  if (!port.empty() && !ParseWhole<unsigned>(port, 0, kMost)) {
+    value.replace(colon + 1, value.npos, kHidden);
+  }
   return value;
 }
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -84,14 +83,11 @@ Result<std::vector<std::string>> ParseLines(std::string_view body) {
 }
 
 Result<std::int64_t> ParseKilobitsPerSecond(std::string_view body) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
   // A petabit: bytes per second stay exact in a double.
   constexpr std::int64_t kMost = 1'000'000'000'000;
-  if (error != std::errc() || end != body.data() + body.size() || value < 0 || value > kMost) {
-    return Malformed("a number of Kbit/s");
-  }
-  return value;
+  const auto value = ParseWhole<std::int64_t>(body, 0, kMost);
+  if (!value) return Malformed("a number of Kbit/s");
+  return *value;
 }
 
 // Stricter than EVP_DecodeBlock, which takes '-' for an end and '=' anywhere for a zero.
