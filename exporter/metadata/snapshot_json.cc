@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/text.h"
-#include "metadata/json_object.h"
 #include "metadata/judge.h"
+#include "metadata/told_object.h"
 #include "metadata/value_json.h"
 
 namespace aliyun_ecs {
@@ -101,10 +101,10 @@ constexpr double kLongestInterval = 366 * 86400.0;
 constexpr double kFarthestTime = 7.3e9;  // 2200 in 1970; no time that is told lies farther
 
 // Null is allowed where it fills an optional.
-class Members : public JsonObject<Told> {
+class Members : public ToldObject<Told> {
  public:
-  using JsonObject::JsonObject;
-  using JsonObject::Read;
+  using ToldObject::Read;
+  using ToldObject::ToldObject;
 
   void Read(const char* name, std::string& into) {
     const Told* const member = Find(name);

@@ -7,7 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/log.h"
-#include "metadata/json_object.h"
+#include "metadata/told_object.h"
 #include "metadata/value_json.h"
 
 namespace aliyun_ecs {
@@ -33,10 +33,10 @@ Json AnswerToJson(const Answer& answer) {
 }
 
 // Times lie where a clock can have been.
-class Members : public JsonObject<Told> {
+class Members : public ToldObject<Told> {
  public:
-  Members(const Told& json, Instant now) : JsonObject(json), now_(now) {}
-  using JsonObject::Read;
+  Members(const Told& json, Instant now) : ToldObject(json), now_(now) {}
+  using ToldObject::Read;
 
   template <typename Number>
   void Read(const char* name, Number& into) {

@@ -41,7 +41,7 @@ const std::map<std::string, std::vector<std::string>> kLibraries = {
     {"prometheus/", {"exporter/expose/"}},
     {"civetweb.h", {"exporter/expose/http_server.cc"}},
     {"nlohmann/",
-     {"exporter/metadata/json_object.h", "exporter/metadata/snapshot_json.cc",
+     {"exporter/metadata/snapshot_json.cc", "exporter/metadata/told_object.h",
       "exporter/metadata/value.cc", "exporter/metadata/value_json", "exporter/notify/",
       "exporter/poll/state_file.cc", "tests/simulator/"}},
     {"CLI/", {"exporter/options.cc", "exporter/check/check_options.cc", "tests/simulator/main.cc"}},

@@ -114,6 +114,26 @@ TEST(SavedStateTest, AnIndexThatCannotStandInAPathIsRefused) {
 
 TEST(SavedStateTest, DeepNestingIsOnlyDamage) {
   EXPECT_FALSE(SavedStateFromJson(std::string(1 << 20, '['), kBoot, kNow));
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const char* const pointer :
+       {"/version", "/boot_id", "/budget", "/budget/tokens", "/budget/at", "/spot/termination",
+        "/spot/was_absent", "/roles/Role", "/listings/ram~1security-credentials~1/value",
+        "/items/hostname/", "/items/hostname//value", "/items/dns-conf~1nameservers//value"}) {
+    Json json = Json::parse(FullText());
+    json[Json::json_pointer(pointer)] = "here";
+    std::string text = json.dump();
+    text.replace(text.find("\"here\""), 6, deep);
+    EXPECT_FALSE(SavedStateFromJson(text, kBoot, kNow)) << pointer;
+  }
+}
+
+// In a document that keeps the order of its members each would be looked for among all before.
+TEST(SavedStateTest, VeryManyMembersAreReadSoon) {
+  std::string text = FullText();
+  std::string many;
+  for (int i = 0; i < 60'000; ++i) many += "\"" + std::to_string(i) + "\":0,";
+  text.insert(text.find('{') + 1, many);
+  EXPECT_TRUE(SavedStateFromJson(text, kBoot, kNow));
 }
 
 TEST(StateFileTest, APlaceThatCannotBeWrittenOrReadStopsNothing) {

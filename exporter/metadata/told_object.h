@@ -8,9 +8,9 @@ namespace aliyun_ecs {
 // Remembers whether all was as it should be: what is missing, of the wrong kind or beyond its
 // limits spoils it. `Json` is a kind of nlohmann::basic_json; the document outlives this.
 template <typename Json>
-class JsonObject {
+class ToldObject {
  public:
-  explicit JsonObject(const Json& json) : json_(json), good_(json.is_object()) {}
+  explicit ToldObject(const Json& json) : json_(json), good_(json.is_object()) {}
 
   // nullptr when it is not there.
   [[nodiscard]] const Json* Find(const char* name) const {
