@@ -115,7 +115,7 @@ tl::expected<Scenario, Complaints> Scenario::FromJson(std::string_view text,
     }
   }
   // What does not go together.
-  if (complaints.empty()) (void)MakeStarts(scenario.start, std::nullopt, complaints);
+  if (complaints.empty()) (void)MakeStarts(Merge(flags, scenario.start), std::nullopt, complaints);
   if (!complaints.empty()) return tl::unexpected(std::move(complaints));
   std::stable_sort(scenario.events.begin(), scenario.events.end(),
                    [](const Event& a, const Event& b) { return a.at < b.at; });

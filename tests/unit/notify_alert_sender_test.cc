@@ -394,6 +394,23 @@ TEST_F(AlertSenderTest, ANoticeThatIsMovedAheadIsEndedAsLongAsItsFirstEndWouldSt
   EXPECT_EQ(Step(), 0u);
 }
 
+TEST_F(AlertSenderTest, ANoticeThatComesBackForShorterIsEndedAsLongAsItsFirstEndWouldStand) {
+  Notice();  // ends at 15 minutes, as Alertmanager keeps in mind
+  Step();
+  Hear(std::nullopt);
+  Step();  // unreachable
+  Hear(clock_.System() + minutes(1));
+  transport_.Answer(200);
+  Step();
+  Hear(std::nullopt);
+  Step();
+  clock_.Advance(minutes(15) - seconds(1));
+  transport_.Answer(200);
+  EXPECT_EQ(Step(), 1u);
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(Step(), 0u);
+}
+
 // Alertmanager refuses such an alert, and would for ever.
 TEST_F(AlertSenderTest, OneThatStandsBeganBeforeItsEndThoughTheClockWasSetBack) {
   clock_.SetSystem(clock_.System() + minutes(8 * 60));

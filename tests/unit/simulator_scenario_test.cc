@@ -110,6 +110,9 @@ TEST(SimulatorScenario, ItsCallsAreCheckedAgainstWhatTheFlagsMakeOfItsStart) {
   EXPECT_THAT(refused.error(),
               ElementsAre("events[0].instance must be a whole number from 1 to 1",
                           "events[0].body.expires_in_seconds must be a whole number from 1 to 60"));
+  constexpr std::string_view kRepaired =
+      R"({"start": {"credential_life_seconds": 60, "credential_overlap_seconds": 60}, "events": []})";
+  EXPECT_TRUE(told(kRepaired, 1, seconds(600)));
   constexpr std::string_view kThird =
       R"({"events": [{"at_seconds": 1, "instance": 3, "call": "DELETE /control/tags"}]})";
   EXPECT_FALSE(Scenario::FromJson(kThird));

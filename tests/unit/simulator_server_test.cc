@@ -452,12 +452,18 @@ class SimulatorServerTrouble : public SimulatorServer {
  protected:
   // A server whose every answer but that to /well is carried so.
   static std::unique_ptr<Server> StartTrouble(const Delivery& delivery,
-                                              std::string body = "0123456789") {
-    return StartServer([delivery, body](const Request& request) {
-      Response response{.body = body};
-      if (request.target != "/well") response.delivery = delivery;
-      return response;
-    });
+                                              std::string body = "0123456789",
+                                              const Patience& patience = {}) {
+    auto server = Server::Start(
+        {"127.0.0.1:0"},
+        [delivery, body](const Request& request) {
+          Response response{.body = body};
+          if (request.target != "/well") response.delivery = delivery;
+          return response;
+        },
+        patience);
+    EXPECT_TRUE(server);
+    return *std::move(server);
   }
   static void ExpectWell(const Server& server) {
     EXPECT_THAT(Ask(server, "GET /well HTTP/1.1\r\n\r\n"), EndsWith("0123456789"));
@@ -505,7 +511,7 @@ TEST_F(SimulatorServerTrouble, EndsInOrderThoughTheClientHasSaidMore) {
   const std::string more(4 * 64 * 1024, 'x');
   for (const auto& [how, end] :
        {std::pair(How::kClose, ""), {How::kCut, "\r\n\r\n01234"}, {How::kGarbage, "0123456789"}}) {
-    const auto server = StartTrouble({.how = how});
+    const auto server = StartTrouble({.how = how}, "0123456789", {.farewell = hours(1)});
     Connection connection(server->addresses()[0]);
     EXPECT_TRUE(connection.Send(std::string(kGet) + more));
     EXPECT_THAT(connection.ReceiveAll(), EndsWith(end));
