@@ -65,22 +65,22 @@ class WaysOutTest(harness.Case):
         self.assertIn("the page is not complete; not known: ", done.stderr)
         self.assertIn("\naliyun_ecs_metadata_up 0\n", done.stdout)
 
-    def test_once_ends_amid_a_request_when_told_to(self):
+    def start_once_amid_a_request(self):
         service = harness.SilentService()
         self.addCleanup(service.close)
         program = self.start(harness.EXPORTER, "--once", f"--metadata.url=http://{service.address}",
                              "--metadata.timeout=60s")
         service.accept()
+        return program
+
+    def test_once_ends_amid_a_request_when_told_to(self):
+        program = self.start_once_amid_a_request()
         # Long before its ten seconds are over.
         self.assertEqual(program.stop(signal.SIGTERM, limit=8), 2)
         self.assertIn("\naliyun_ecs_metadata_up 0\n", "".join(program.output))
 
     def test_once_ends_amid_a_request_after_ten_seconds_though_it_was_stopped_and_continued(self):
-        service = harness.SilentService()
-        self.addCleanup(service.close)
-        program = self.start(harness.EXPORTER, "--once", f"--metadata.url=http://{service.address}",
-                             "--metadata.timeout=60s")
-        service.accept()
+        program = self.start_once_amid_a_request()
         os.kill(program.process.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOWAIT)
         os.kill(program.process.pid, signal.SIGCONT)
