@@ -64,6 +64,20 @@ class AlertSenderTest : public testing::Test {
     return pause;
   }
 
+  // Once a notice was posted that stands for 15 minutes in Alertmanager.
+  void ExpectAShorterOneToEndAsLate() {
+    Hear(clock_.System() + minutes(1));
+    transport_.Answer(200);
+    Step();
+    Hear(std::nullopt);
+    Step();
+    clock_.Advance(minutes(15) - seconds(1));
+    transport_.Answer(200);
+    EXPECT_EQ(Step(), 1u);
+    clock_.Advance(seconds(1));
+    EXPECT_EQ(Step(), 0u);
+  }
+
   [[nodiscard]] Json Posted() const { return Json::parse(transport_.requests().back().body); }
   // What was posted last: by name, until when it stands, in seconds from now.
   [[nodiscard]] std::map<std::string, double> Ends() const {
@@ -382,16 +396,7 @@ TEST_F(AlertSenderTest, GoesWithoutThemThenAndReplacesThatAlertWhenTheyCome) {
 TEST_F(AlertSenderTest, ANoticeThatIsMovedAheadIsEndedAsLongAsItsFirstEndWouldStand) {
   Notice();  // ends at 15 minutes, as Alertmanager keeps in mind
   Step();
-  Hear(clock_.System() + minutes(1));
-  transport_.Answer(200);
-  Step();
-  Hear(std::nullopt);
-  Step();
-  clock_.Advance(minutes(15) - seconds(1));
-  transport_.Answer(200);
-  EXPECT_EQ(Step(), 1u);
-  clock_.Advance(seconds(1));
-  EXPECT_EQ(Step(), 0u);
+  ExpectAShorterOneToEndAsLate();
 }
 
 TEST_F(AlertSenderTest, ANoticeThatComesBackForShorterIsEndedAsLongAsItsFirstEndWouldStand) {
@@ -399,16 +404,7 @@ TEST_F(AlertSenderTest, ANoticeThatComesBackForShorterIsEndedAsLongAsItsFirstEnd
   Step();
   Hear(std::nullopt);
   Step();  // unreachable
-  Hear(clock_.System() + minutes(1));
-  transport_.Answer(200);
-  Step();
-  Hear(std::nullopt);
-  Step();
-  clock_.Advance(minutes(15) - seconds(1));
-  transport_.Answer(200);
-  EXPECT_EQ(Step(), 1u);
-  clock_.Advance(seconds(1));
-  EXPECT_EQ(Step(), 0u);
+  ExpectAShorterOneToEndAsLate();
 }
 
 // Alertmanager refuses such an alert, and would for ever.
