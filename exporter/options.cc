@@ -693,8 +693,15 @@ Invocation ReadOptions(int argc, const char* const* argv, const Environment& env
     invocation.text = version ? Version() : MetricsReference();
     return invocation;
   }
+  bool is_value = false;  // of an unknown flag, and perhaps a secret
   for (const auto& extra : app.remaining()) {
-    const std::string shown = WithoutUrlSecrets(extra, /*is_url=*/false);
+    const auto equals = extra.find('=');
+    const bool is_flag = extra.starts_with('-');
+    const bool skip = !is_flag && is_value;
+    is_value = is_flag && equals == std::string::npos;
+    if (skip) continue;
+    const std::string shown =
+        WithoutUrlSecrets(is_flag ? extra.substr(0, equals) : extra, /*is_url=*/false);
     reader.Complain(fmt::format("{} is not a flag; see --help", JsonQuote(shown)));
   }
   if (config_file.empty()) {

@@ -23,7 +23,7 @@ class BadInputTest(harness.Case):
     def test_all_wrong_flags_at_once_one_line_each(self):
         lines = self.complaints(harness.EXPORTER, "--poll.budget=x", "--metadata.mode=v2",
                                 "--metadata.token-ttl=21601", "--web.listen-address=9100",
-                                "--metadata.exclude=instance-idd", "--nonsense", "word")
+                                "--metadata.exclude=instance-idd", "word", "--nonsense")
         self.assertEqual(len(lines), 7, lines)
         for part in ("--poll.budget", "--metadata.mode", "1 to 21600", "127.0.0.1:10200",
                      "METRICS.md", "nonsense", '"word" is not a flag'):

@@ -469,7 +469,17 @@ TEST(OptionsTest, AComplaintOfAUrlWithoutItsSchemeDoesNotRepeatItsPassword) {
 
 TEST(OptionsTest, AComplaintOfAnUnknownFlagDoesNotRepeatThePasswordOfItsUrl) {
   EXPECT_THAT(Read({"--metadata.ur=http://me:zQ7@am"}).complaints,
-              ElementsAre("\"--metadata.ur=http://...@am\" is not a flag; see --help"));
+              ElementsAre("\"--metadata.ur\" is not a flag; see --help"));
+  EXPECT_THAT(Read({"http://me:zQ7@am"}).complaints,
+              ElementsAre("\"http://...@am\" is not a flag; see --help"));
+}
+
+TEST(OptionsTest, AComplaintOfAnUnknownFlagDoesNotRepeatItsValue) {
+  for (const std::vector<const char*>& flags :
+       {std::vector{"--alertmanager.password=zQ7"}, {"--alertmanager.password", "zQ7"}}) {
+    EXPECT_THAT(Read(flags).complaints,
+                ElementsAre("\"--alertmanager.password\" is not a flag; see --help"));
+  }
 }
 
 TEST(OptionsTest, RefusesAnnotationsThatTheAlertsHaveThemselves) {
