@@ -27,6 +27,17 @@ class CheckJudgeTest : public testing::Test {
     evidence.now = Now(rig_.clock);
     return Judge(check, evidence, criteria);
   }
+  // What is known, and what is known of it to who asks for /snapshot.
+  std::vector<Evidence> HereAndTold() {
+    Evidence here;
+    here.snapshot = *rig_.Current();
+    here.now = Now(rig_.clock);
+    Evidence elsewhere = here;
+    const auto told = SnapshotFromJson(SnapshotToJson(here.snapshot, here.now), here.now);
+    EXPECT_TRUE(told) << told.error().message;
+    elsewhere.snapshot = told.value().snapshot;  // throws where there is none
+    return {here, elsewhere};
+  }
   static Criteria Ranges(std::string_view warning, std::string_view critical) {
     Criteria criteria;
     criteria.warning = *Range::Parse(warning);
@@ -123,13 +134,7 @@ TEST_F(CheckJudgeTest, TheServiceIsNeverWellWhileTheNewestRequestWasNotAnswered)
 TEST_F(CheckJudgeTest, TheServiceIsNotWellByOldNewsOfAnExporter) {
   rig_.RunFor(minutes(10));
   rig_.clock.Advance(minutes(2));
-  const auto told =
-      SnapshotFromJson(SnapshotToJson(*rig_.Current(), Now(rig_.clock)), Now(rig_.clock));
-  ASSERT_TRUE(told) << told.error().message;
-  for (const Snapshot& snapshot : {*rig_.Current(), told->snapshot}) {
-    Evidence evidence;
-    evidence.snapshot = snapshot;
-    evidence.now = Now(rig_.clock);
+  for (const Evidence& evidence : HereAndTold()) {
     EXPECT_EQ(Judge(Check::kMetadata, evidence, {}).state, CheckState::kUnknown);
   }
 }
@@ -143,13 +148,7 @@ TEST_F(CheckJudgeTest, NoNewsInALongPauseAreNoOldNews) {
     return std::optional<Result<HttpResponse>>(std::move(response));
   });
   rig_.RunFor(minutes(4));
-  const auto told =
-      SnapshotFromJson(SnapshotToJson(*rig_.Current(), Now(rig_.clock)), Now(rig_.clock));
-  ASSERT_TRUE(told) << told.error().message;
-  for (const Snapshot& snapshot : {*rig_.Current(), told->snapshot}) {
-    Evidence evidence;
-    evidence.snapshot = snapshot;
-    evidence.now = Now(rig_.clock);
+  for (const Evidence& evidence : HereAndTold()) {
     const Verdict verdict = Judge(Check::kMetadata, evidence, {});
     EXPECT_EQ(verdict.state, CheckState::kWarning);
     EXPECT_THAT(verdict.text, HasSubstr("nothing is asked for 1 min"));
